@@ -1,0 +1,69 @@
+"""What can go wrong, by kind. Every message says what was expected, what was found and what to do."""
+
+
+class ArchivaeError(Exception):
+    """Anything ArchiVAE raises on purpose."""
+
+
+class PictureError(ArchivaeError):
+    """A source that cannot be taken as a picture."""
+
+
+class NotAPictureError(PictureError):
+    """The content is no picture's, and the name does not claim it is."""
+
+
+class DamagedPictureError(PictureError):
+    """A picture that is cut short, corrupt, or not what its name says."""
+
+
+class PictureTooLargeError(PictureError):
+    """The header promises more pixels than are allowed."""
+
+
+class UnsupportedPictureError(PictureError):
+    """A picture of a kind that is not coded yet; the message names the kind."""
+
+
+class BitstreamError(ArchivaeError):
+    """Bytes that are not a decodable ``.avae`` file."""
+
+
+class CorruptBitstreamError(BitstreamError):
+    """A bitstream that is cut short, altered, or contradicts its own checksums."""
+
+
+class UnsupportedBitstreamError(BitstreamError):
+    """A bitstream of an unknown version or with a critical chunk this release does not know."""
+
+
+class UnknownModelError(BitstreamError):
+    """The model a bitstream names is neither shipped nor in the archive."""
+
+
+class VerificationError(ArchivaeError):
+    """What was written does not decode to what was coded; nothing was recorded as done."""
+
+
+class ModelError(ArchivaeError):
+    """A weight file that is not what its name or format says."""
+
+
+class AcceleratorError(ArchivaeError):
+    """The accelerator asked for is not there."""
+
+
+class StorageError(ArchivaeError):
+    """An object that cannot be listed, read or written."""
+
+
+class UnsafeNameError(StorageError):
+    """A name that would land outside the destination."""
+
+
+class DestinationError(ArchivaeError):
+    """A destination that holds something else than this job would write."""
+
+
+class UsageError(ArchivaeError):
+    """Options that contradict each other or the input."""

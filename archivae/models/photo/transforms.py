@@ -1,0 +1,63 @@
+"""Pixels to latents and back: the part of the codec that may run in any float type."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archivae.models.photo.architecture import PATCH, Architecture
+from archivae.models.photo.layers import Pointwise, ResidualBlock
+
+
+class Analysis(nn.Module):
+    """Pixels ``(N, 3, H, W)`` in [0, 1] to latents ``(N, latents, H/16, W/16)``; H and W multiples of 16."""
+
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__()
+        self.patch = Pointwise(3 * PATCH**2, arch.fine)
+        self.fine = nn.Sequential(*[ResidualBlock(arch.fine) for _ in range(arch.fine_blocks)])
+        self.down = Pointwise(4 * arch.fine, arch.coarse)
+        self.coarse = nn.Sequential(*[ResidualBlock(arch.coarse) for _ in range(arch.coarse_blocks)])
+        self.head = Pointwise(arch.coarse, arch.latents)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        x = self.patch(F.pixel_unshuffle(pixels * 2 - 1, PATCH))
+        x = self.down(F.pixel_unshuffle(self.fine(x), 2))
+        return self.head(self.coarse(x))
+
+
+class Synthesis(nn.Module):
+    """Latents ``(N, latents, h, w)`` to pixels ``(N, 3, 16h, 16w)``, about [0, 1], not clamped."""
+
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__()
+        self.head = Pointwise(arch.latents, arch.coarse)
+        self.coarse = nn.Sequential(*[ResidualBlock(arch.coarse) for _ in range(arch.coarse_blocks)])
+        self.up = Pointwise(arch.coarse, 4 * arch.fine)
+        self.fine = nn.Sequential(*[ResidualBlock(arch.fine) for _ in range(arch.fine_blocks)])
+        self.patch = Pointwise(arch.fine, 3 * PATCH**2)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        x = self.up(self.coarse(self.head(latents)))
+        x = self.patch(self.fine(F.pixel_shuffle(x, 2)))
+        return F.pixel_shuffle(x, PATCH) * 0.5 + 0.5
+
+
+class HyperAnalysis(nn.Module):
+    """Latents ``(N, latents, h, w)`` to hyper-latents ``(N, hyper, h/4, w/4)``, not yet rounded."""
+
+    def __init__(self, arch: Architecture) -> None:
+        super().__init__()
+        width = arch.hyper
+        self.head = Pointwise(arch.latents, width)
+        self.middle = ResidualBlock(width)
+        self.down = Pointwise(4 * width, width)
+        self.quarter = ResidualBlock(width)
+        self.out = Pointwise(4 * width, width)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        # Latents span four decades; the asinh lets one network see small and large ones.
+        x = self.middle(self.head(torch.asinh(latents)))
+        x = self.quarter(self.down(F.pixel_unshuffle(x, 2)))
+        return self.out(F.pixel_unshuffle(x, 2))
