@@ -1,0 +1,16 @@
+"""Bytes to integers and back: the ``.avae`` container and the entropy coder. Knows nothing of pictures or networks."""
+
+from archivae.bitstream.container import Bitstream, Coding, Tile, read_bitstream, tile_grid, write_bitstream
+from archivae.bitstream.rans import Tables, ValueDecoder, encode_values
+
+__all__ = [
+    "Bitstream",
+    "Coding",
+    "Tables",
+    "Tile",
+    "ValueDecoder",
+    "encode_values",
+    "read_bitstream",
+    "tile_grid",
+    "write_bitstream",
+]

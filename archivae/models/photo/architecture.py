@@ -16,6 +16,9 @@ HYPER_STRIDE = 64
 PASSES = 4
 """Latents are decoded in four parallel steps."""
 
+PASS_ORDER = (0, 3, 1, 2)
+"""Pass i decodes, at phase p of the 2x2 grid of positions, the channels c with ``c % 4 == p ^ PASS_ORDER[i]``."""
+
 LAMBDAS = tuple(0.0006 * 2**i for i in range(10))
 """Rate-distortion trade-off at the ten anchors of the quality scale: bits per pixel + lambda * MSE (of 0..255)."""
 
@@ -44,7 +47,7 @@ def pass_masks(channels: int, height: int, width: int) -> Tensor:
     at phase ``g ^ order[i]``. So each pass sees, at every place, other channels of the same position and the same
     channels of its neighbours (the quadtree partition of Li et al. 2023, arXiv:2302.14402).
     """
-    order = torch.tensor([0, 3, 1, 2])
+    order = torch.tensor(PASS_ORDER)
     group = (torch.arange(channels) % 4).view(1, -1, 1, 1)
     phase = (torch.arange(height) % 2).view(-1, 1) * 2 + (torch.arange(width) % 2).view(1, -1)
     return (group ^ order.view(-1, 1, 1, 1)) == phase

@@ -71,7 +71,7 @@ def interpolate(table: Tensor, position: Tensor) -> Tensor:
     return (table[low] * (1 - part) + table[low + 1] * part)[:, :, None, None]
 
 
-class PhotoCodec(nn.Module):
+class TrainableCodec(nn.Module):
     """Analysis, synthesis and entropy model with their gains, as trained."""
 
     def __init__(self, arch: Architecture = Architecture()) -> None:  # noqa: B008 (frozen)

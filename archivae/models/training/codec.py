@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from archivae.models.photo.architecture import LAMBDAS
-from archivae.models.photo.trainable import ANCHORS, PhotoCodec, TrainingOutput
+from archivae.models.photo.trainable import ANCHORS, TrainableCodec, TrainingOutput
 from archivae.models.training.data import CropSampler
 from archivae.models.training.optim import MovingAverage, Optimisers, rate_factor
 from archivae.storage.atomic import replace_file
@@ -68,13 +68,13 @@ def train(
     start: dict[str, Tensor] | None = None,
     report: Callable[[Progress], None] = print,
     report_every: int = 50,
-) -> PhotoCodec:
-    """Train a `PhotoCodec`, or go on where ``folder`` holds a checkpoint; returns the averaged model.
+) -> TrainableCodec:
+    """Train a `TrainableCodec`, or go on where ``folder`` holds a checkpoint; returns the averaged model.
 
     ``pictures`` are (3, H, W) uint8 tensors; ``start`` holds weights to fine-tune from.
     """
     torch.manual_seed(plan.seed)
-    model = PhotoCodec()
+    model = TrainableCodec()
     if start is not None:
         model.load_state_dict(start)
     model = model.to(plan.device, memory_format=torch.channels_last).train()

@@ -1,0 +1,199 @@
+"""The entropy coder: range asymmetric numeral systems (Duda 2013, arXiv:1311.2540) over frozen integer tables.
+
+A 64-bit state, renormalised by 32-bit little-endian words. Symbols are coded last first, so that they decode first
+first. The byte format is fixed in docs/format.md; `tests/bitstream/reference_rans.py` says it again in plain Python.
+The kernels are compiled by numba, are cached on disk, and release the GIL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from archivae.errors import CorruptBitstreamError
+
+PRECISION = 14
+"""Frequencies of a table add up to 2^14."""
+STATE_FLOOR = 1 << 32
+"""The state stays in [2^32, 2^64); an encoder starts, and a decoder ends, at exactly this value."""
+LENGTH_BITS = 5
+"""An escaped value's magnitude is preceded by its length in bits, in this many bits."""
+VALUE_LIMIT = 32767
+"""Values are coded as 16-bit signed integers."""
+
+IntArray = npt.NDArray[np.int32]
+IndexArray = npt.NDArray[np.uint8]
+
+_TOTAL = 1 << PRECISION
+_jit = numba.njit(nogil=True, cache=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Frequency tables shared by encoder and decoder.
+
+    Table t codes the values -radius[t] .. radius[t] as symbols 0 .. 2 * radius[t], and one more symbol, the escape, for
+    all others. ``cumulative[t, s]`` is the sum of the frequencies before symbol s: uint16 (tables, symbols + 1), rising
+    from 0 to 2^14. Table 0 codes nothing: there a value is always 0 and takes no bits.
+    """
+
+    cumulative: npt.NDArray[np.uint16]
+    radius: npt.NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        for table, radius in zip(self.cumulative.astype(np.int64)[1:], self.radius.astype(np.int64)[1:], strict=True):
+            used = table[: 2 * radius + 3]
+            if used[0] != 0 or used[-1] != _TOTAL or (np.diff(used) < 1).any():
+                raise ValueError(f"frequencies must be positive and add up to {_TOTAL}, found {np.diff(used)}")
+        if self.radius.max() > 126:
+            raise ValueError(f"a radius is at most 126, found {self.radius.max()}")
+
+    @cached_property
+    def symbols(self) -> npt.NDArray[np.uint8]:
+        """Symbol of every slot: (tables, 2^14)."""
+        lookup = np.zeros((len(self.radius), _TOTAL), np.uint8)
+        for t in range(1, len(self.radius)):
+            counts = np.diff(self.cumulative[t, : 2 * int(self.radius[t]) + 3].astype(np.int64))
+            lookup[t] = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
+        return lookup
+
+
+@_jit
+def _push(state, words, at, start, frequency, bits):  # type: ignore[no-untyped-def]
+    """Code the interval [start, start + frequency) of 2^bits; words fill from the end of the buffer."""
+    if state >= (np.uint64(frequency) << np.uint64(64 - bits)):
+        at -= 1
+        words[at] = np.uint32(state & np.uint64(0xFFFFFFFF))
+        state >>= np.uint64(32)
+    quotient = state // np.uint64(frequency)
+    rest = state - quotient * np.uint64(frequency)
+    return (quotient << np.uint64(bits)) + rest + np.uint64(start), at
+
+
+@_jit
+def _push_escape(state, words, at, excess, negative):  # type: ignore[no-untyped-def]
+    """Sign, length and low bits of ``excess`` = |value| - radius - 1, in reverse."""
+    magnitude = excess + 1
+    length = 0
+    while magnitude >> (length + 1):
+        length += 1
+    if length:
+        state, at = _push(state, words, at, magnitude - (1 << length), 1, length)
+    state, at = _push(state, words, at, length, 1, LENGTH_BITS)
+    return _push(state, words, at, negative, 1, 1)
+
+
+@_jit
+def _encode(values, indices, cumulative, radius, words):  # type: ignore[no-untyped-def]
+    state = np.uint64(STATE_FLOOR)
+    at = len(words)
+    for i in range(len(values) - 1, -1, -1):
+        t = indices[i]
+        if t == 0:
+            continue
+        r = np.int32(radius[t])
+        value = values[i]
+        symbol = value + r
+        if symbol < 0 or symbol > 2 * r:
+            state, at = _push_escape(state, words, at, abs(value) - r - 1, 1 if value < 0 else 0)
+            symbol = 2 * r + 1
+        start = np.uint32(cumulative[t, symbol])
+        state, at = _push(state, words, at, start, np.uint32(cumulative[t, symbol + 1]) - start, PRECISION)
+    return state, at
+
+
+@_jit
+def _refill(state, words, at):  # type: ignore[no-untyped-def]
+    if state < np.uint64(STATE_FLOOR):
+        word = np.uint64(words[at]) if at < len(words) else np.uint64(0)
+        return (state << np.uint64(32)) | word, at + 1
+    return state, at
+
+
+@_jit
+def _pop_bits(state, words, at, bits):  # type: ignore[no-untyped-def]
+    value = np.int64(state & np.uint64((1 << bits) - 1))
+    state, at = _refill(state >> np.uint64(bits), words, at)
+    return value, state, at
+
+
+@_jit
+def _decode(state, at, words, indices, cumulative, radius, symbols, out):  # type: ignore[no-untyped-def]
+    mask = np.uint64((1 << PRECISION) - 1)
+    for i in range(len(indices)):
+        t = indices[i]
+        if t == 0:
+            out[i] = 0
+            continue
+        slot = state & mask
+        symbol = np.int32(symbols[t, slot])
+        start = np.uint64(cumulative[t, symbol])
+        frequency = np.uint64(cumulative[t, symbol + 1]) - start
+        state, at = _refill(frequency * (state >> np.uint64(PRECISION)) + slot - start, words, at)
+        r = np.int32(radius[t])
+        value = symbol - r
+        if value > r:
+            negative, state, at = _pop_bits(state, words, at, 1)
+            length, state, at = _pop_bits(state, words, at, LENGTH_BITS)
+            length = min(length, 16)
+            low, state, at = _pop_bits(state, words, at, length)
+            value = min(r + (1 << length) + low, VALUE_LIMIT)
+            value = -value if negative else value
+        out[i] = value
+    return state, at
+
+
+def encode_values(values: IntArray, indices: IndexArray, tables: Tables) -> bytes:
+    """Code ``values`` (n,) int32 in [-32767, 32767], value i with table ``indices[i]``.
+
+    Where the index is 0 the value must be 0. Returns the state (8 bytes) and the words that follow, little-endian.
+
+    >>> tables = Tables(np.array([[0] * 5, [0, 1000, 15000, 16380, 16384]], np.uint16), np.array([0, 1], np.uint8))
+    >>> data = encode_values(np.array([0, -1, 0, 900], np.int32), np.array([1, 1, 0, 1], np.uint8), tables)
+    >>> ValueDecoder(data, tables).decode(np.array([1, 1, 0, 1], np.uint8))
+    array([  0,  -1,   0, 900], dtype=int32)
+    """
+    if len(values) and (np.abs(values).max() > VALUE_LIMIT or values[indices == 0].any()):
+        raise ValueError(f"values must lie within {VALUE_LIMIT} and be 0 where the table index is 0")
+    # An escape takes at most 14 + 1 + 5 + 15 bits: two words a value are room enough.
+    words = np.empty(2 * len(values) + 2, np.uint32)
+    state, at = _encode(values, indices, tables.cumulative, tables.radius, words)
+    return int(state).to_bytes(8, "little") + words[at:].astype("<u4").tobytes()
+
+
+class ValueDecoder:
+    """Reads values back in the order they were given to `encode_values`, in as many calls as it takes.
+
+    Raises CorruptBitstreamError when the stream is too short, and `finish` when it does not end as an encoder began.
+    """
+
+    def __init__(self, data: bytes, tables: Tables) -> None:
+        if len(data) < 8 or len(data) % 4:
+            raise CorruptBitstreamError(f"an entropy stream has 8 + 4n bytes, found {len(data)}")
+        self._state = np.uint64(int.from_bytes(data[:8], "little"))
+        self._words = np.frombuffer(data, "<u4", offset=8).astype(np.uint32, copy=False)
+        self._at = 0
+        self._tables = tables
+
+    def decode(self, indices: IndexArray) -> IntArray:
+        """The next ``len(indices)`` values, int32, coded with those tables."""
+        out = np.empty(len(indices), np.int32)
+        t = self._tables
+        state, at = _decode(self._state, self._at, self._words, indices, t.cumulative, t.radius, t.symbols, out)
+        if at > len(self._words):
+            raise CorruptBitstreamError(f"the entropy stream ended after {len(self._words)} words, {at} were needed")
+        # numba hands uint64 back as int, and would compile the kernel anew for it.
+        self._state, self._at = np.uint64(state), at
+        return out
+
+    def finish(self) -> None:
+        """Check that all was read and the state is back where encoders start."""
+        if self._at != len(self._words) or int(self._state) != STATE_FLOOR:
+            raise CorruptBitstreamError(
+                f"the entropy stream should end at state {STATE_FLOOR:#x} after {len(self._words)} words, "
+                f"found state {int(self._state):#x} after {self._at}"
+            )

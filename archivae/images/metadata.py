@@ -1,0 +1,132 @@
+"""What a picture carries beside its pixels: EXIF, colour profile, XMP; and the orientation hidden in two of them.
+
+EXIF is never re-serialised where it can be helped: the orientation is overwritten in place, so that thumbnails, maker notes
+and offsets into them survive byte for byte. Only TIFF, whose tags *are* its EXIF, has to be written anew.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image, TiffImagePlugin
+
+_ORIENTATION = ExifTags.Base.Orientation
+
+# EXIF field type -> struct format of one value: writers use SHORT, as told, but BYTE and LONG are seen.
+_FIELD_FORMATS = {1: "B", 3: "H", 4: "I"}
+
+_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))([1-8])')
+
+# What of a TIFF's own tags describes the picture rather than how this file stores it.
+_TIFF_DESCRIPTIVE = frozenset(
+    {
+        ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.XResolution,
+        ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit, ExifTags.Base.Software, ExifTags.Base.DateTime,
+        ExifTags.Base.Artist, ExifTags.Base.HostComputer, ExifTags.Base.Copyright,
+    }
+)  # fmt: skip
+
+_TIFF_UNKEPT = {
+    ExifTags.Base.DocumentName: "document name",
+    ExifTags.Base.PageName: "page name",
+    ExifTags.Base.IPTCNAA: "IPTC",
+    ExifTags.Base.ImageResources: "Photoshop resources",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """A picture's metadata, each empty if there is none.
+
+    Attributes:
+        exif: the EXIF block from its TIFF header on ("II" or "MM"), without the "Exif\\0\\0" that JPEG puts before it.
+        icc: the ICC colour profile.
+        xmp: the XMP packet.
+    """
+
+    exif: bytes = b""
+    icc: bytes = b""
+    xmp: bytes = b""
+
+
+NO_METADATA = Metadata()
+
+
+def read_metadata(image: Image.Image) -> Metadata:
+    """The metadata of an opened and loaded picture, as stored (a TIFF's EXIF is gathered from its tags)."""
+    exif = _tiff_exif(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else _plain_exif(image)
+    xmp = image.info.get("xmp") or b""
+    return Metadata(exif, image.info.get("icc_profile") or b"", xmp.encode() if isinstance(xmp, str) else xmp)
+
+
+def orientation(metadata: Metadata) -> int:
+    """How the pixels lie, 1 (upright) to 8, as EXIF says, or XMP where EXIF is silent; 1 if neither does."""
+    field = _orientation_field(metadata.exif)
+    if field is not None:
+        field_format, offset = field
+        (value,) = struct.unpack_from(field_format, metadata.exif, offset)
+        return value if 1 <= value <= 8 else 1
+    found = _XMP_ORIENTATION.search(metadata.xmp)
+    return int(found[2]) if found else 1
+
+
+def made_upright(metadata: Metadata) -> Metadata:
+    """The same metadata with every orientation in it set to 1, and nothing else changed."""
+    exif = bytearray(metadata.exif)
+    field = _orientation_field(metadata.exif)
+    if field is not None:
+        field_format, offset = field
+        struct.pack_into(field_format, exif, offset, 1)
+    return Metadata(bytes(exif), metadata.icc, _XMP_ORIENTATION.sub(rb"\g<1>1", metadata.xmp))
+
+
+def unkept(image: Image.Image) -> tuple[str, ...]:
+    """Names of what else the file said about the picture that ``Metadata`` has no place for (densities aside)."""
+    named = {"comment": "comment", "photoshop": "Photoshop resources"}
+    names = [name for key, name in named.items() if image.info.get(key)]
+    names += [f"PNG {key}" for key in ("gamma", "chromaticity") if key in image.info]
+    texts = getattr(image, "text", {})
+    names += [f"text {key!r}" for key in sorted(texts) if key not in ("XML:com.adobe.xmp", "Raw profile type exif")]
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        names += [name for tag, name in _TIFF_UNKEPT.items() if tag in image.tag_v2]
+    return tuple(names)
+
+
+def _plain_exif(image: Image.Image) -> bytes:
+    exif = image.info.get("exif") or b""
+    raw = image.info.get("Raw profile type exif")
+    if not exif and raw:  # ImageMagick's old way: hexadecimal text after three lines of heading
+        exif = bytes.fromhex("".join(raw.split("\n")[3:]))
+    while exif.startswith(b"Exif\x00\x00"):
+        exif = exif[6:]
+    return exif
+
+
+def _tiff_exif(image: TiffImagePlugin.TiffImageFile) -> bytes:
+    """The descriptive tags and the Exif and GPS directories; where strips lie in the old file is left behind."""
+    source, kept = image.getexif(), Image.Exif()
+    for tag in sorted(_TIFF_DESCRIPTIVE.intersection(source)):
+        kept[tag] = source[tag]
+    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        if directory in source:
+            kept.get_ifd(directory).update(source.get_ifd(directory))
+    return kept.tobytes().removeprefix(b"Exif\x00\x00") if len(kept) or kept._ifds else b""
+
+
+def _orientation_field(exif: bytes) -> tuple[str, int] | None:
+    """The struct format and offset of the orientation's value in the first directory; None if absent or malformed."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return None
+    try:
+        (directory,) = struct.unpack_from(order + "I", exif, 4)
+        (entries,) = struct.unpack_from(order + "H", exif, directory)
+        for entry in range(directory + 2, directory + 2 + 12 * entries, 12):
+            tag, kind, count, _ = struct.unpack_from(order + "HHII", exif, entry)
+            if tag == _ORIENTATION and count == 1 and kind in _FIELD_FORMATS:
+                return order + _FIELD_FORMATS[kind], entry + 8
+    except struct.error:
+        return None
+    return None

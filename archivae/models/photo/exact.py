@@ -1,0 +1,155 @@
+"""The shipped entropy model: integers in, integers out, the same on every device.
+
+`archivae.models.photo.numpy_reference` is the same model in NumPy int64, and its definition; docs/format.md tells it in
+words. The arithmetic, and why it is exact in float32, is in `archivae.models.photo.integer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, Architecture, phase_planes
+from archivae.models.photo.entropy import K_GAIN, PHASE_LEVEL, QUALITY_LEVELS, Z_GAIN
+from archivae.models.photo.integer import PARAMETER_UNIT, IntegerWeights, check_exact
+
+QUALITY_SCALE = 100 * 256
+"""Quality 100 in steps of 1/256."""
+TABLES = 64
+
+Layers = Mapping[str, IntegerWeights]
+
+
+def quality_level(quality: int) -> int:
+    """The constant that fills the hyper decoder's quality plane: 0 to 127."""
+    return (2 * QUALITY_LEVELS * quality + QUALITY_SCALE) // (2 * QUALITY_SCALE)
+
+
+def interpolate_rows(rows: Tensor, quality: int) -> Tensor:
+    """Integer rows (anchors, C), in steps of 1/16, interpolated at ``quality``: int64 (C,), floor."""
+    position = quality * (len(LAMBDAS) - 1)
+    low = min(position // QUALITY_SCALE, len(LAMBDAS) - 2)
+    part = position - low * QUALITY_SCALE
+    rows = rows.to(torch.int64)
+    return (rows[low] * (QUALITY_SCALE - part) + rows[low + 1] * part) // QUALITY_SCALE
+
+
+def table_index(sixteenths: Tensor) -> Tensor:
+    """Table numbers from indices in steps of 1/16: rounded and clamped to uint8 in [0, 63]."""
+    return ((sixteenths + PARAMETER_UNIT // 2) // PARAMETER_UNIT).clamp(0, TABLES - 1).to(torch.uint8)
+
+
+def phase_of(x: Tensor, phase: int) -> Tensor:
+    """The view of ``x`` (N, C, h, w) at one phase of the 2x2 grid: (N, C, h/2, w/2)."""
+    return x[:, :, phase // 2 :: 2, phase % 2 :: 2]
+
+
+class _Layer:
+    """One frozen layer on a device; ``float32`` tensors of whole numbers in and out."""
+
+    def __init__(self, layer: IntegerWeights, device: torch.device) -> None:
+        check_exact(layer)
+        self.weight = layer.weight.float().to(device)
+        self.bias = layer.bias.float().to(device)
+        self.scale = torch.exp2(-layer.shift.float()).to(device).view(1, -1, 1, 1)
+
+    def pointwise(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
+        acc = F.conv2d(x, self.weight[rows, :, None, None], self.bias[rows])
+        return torch.floor(acc.mul_(self.scale[:, rows]))
+
+    def depthwise(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        padded = F.pad(x, (1, 1, 1, 1))
+        acc = self.bias.view(1, -1, 1, 1).expand_as(x).clone()
+        for i in range(3):
+            for j in range(3):
+                acc.addcmul_(padded[:, :, i : i + height, j : j + width], self.weight[:, i, j].view(1, -1, 1, 1))
+        return torch.floor(acc.mul_(self.scale))
+
+
+class EntropyNetworks:
+    """The frozen hyper decoder and context networks.
+
+    ``layers`` maps names such as ``contexts.0.near.look`` to integer weights; ``index_offset`` (anchors, latents) and
+    ``hyper_index`` (anchors, hyper) are integers in steps of 1/16.
+    """
+
+    def __init__(
+        self, arch: Architecture, layers: Layers, index_offset: Tensor, hyper_index: Tensor, device: torch.device
+    ) -> None:
+        self.arch = arch
+        self.device = device
+        self._layers = {name: _Layer(layer, device) for name, layer in layers.items()}
+        self._index_offset = index_offset
+        self._hyper_index = hyper_index
+
+    def hyper_tables(self, quality: int) -> Tensor:
+        """Table number of each hyper-latent channel: uint8 (hyper,)."""
+        return table_index(interpolate_rows(self._hyper_index, quality))
+
+    def features(self, z: Tensor, quality: int) -> Tensor:
+        """Integers z (N, hyper, h, w) to features (N, features, 4h, 4w), whole numbers in [0, 255] as float32."""
+        with _exact_arithmetic(self.device):
+            plane = torch.full_like(z[:, :1], quality_level(quality))
+            x = torch.cat([(z * Z_GAIN).clamp(-128, 127), plane], 1).float()
+            x = self._unsigned("hyper_decoder.enter", x)
+            x = self._block("hyper_decoder.middle", F.pixel_shuffle(x, 2))
+            x = self._unsigned("hyper_decoder.up", x)
+            return self._block("hyper_decoder.full", F.pixel_shuffle(x, 2))
+
+    def context(self, step: int, known: Tensor, features: Tensor) -> Tensor:
+        """What pass ``step`` (1 to 3) makes of the residuals ``known`` (N, latents, h, w), 0 where not decoded yet."""
+        with _exact_arithmetic(self.device):
+            phases = phase_planes(*known.shape[2:]).to(self.device).expand(len(known), -1, -1, -1) * PHASE_LEVEL
+            x = torch.cat([(known * K_GAIN).clamp(-128, 127), features, phases], 1)
+            name = f"contexts.{step - 1}"
+            x = self._block(f"{name}.near", self._unsigned(f"{name}.enter", x))
+            return self._block(f"{name}.far", x)
+
+    def parameters(
+        self, step: int, phase: int, features: Tensor, context: Tensor | None, quality: int
+    ) -> tuple[Tensor, Tensor]:
+        """Means (int32, steps of 1/16) and table numbers (uint8) of what pass ``step`` decodes at ``phase``.
+
+        Both (N, latents/4, h/2, w/2): the channels of group ``phase ^ PASS_ORDER[step]``.
+        """
+        group = phase ^ PASS_ORDER[step]
+        with _exact_arithmetic(self.device):
+            acc = self._head("parameter_head", phase_of(features, phase), group)
+            if context is not None:
+                acc = acc + self._head(f"contexts.{step - 1}.head", phase_of(context, phase), group)
+        mean, index = acc.to(torch.int32).chunk(2, 1)
+        offset = interpolate_rows(self._index_offset, quality)[group::PASSES].to(self.device, torch.int32)
+        return mean, table_index(index + offset.view(1, -1, 1, 1))
+
+    def _head(self, name: str, x: Tensor, group: int) -> Tensor:
+        """Means and indices of one group of channels: every fourth row of the head's matrix."""
+        return self._layers[name].pointwise(x.contiguous(), slice(group, None, PASSES))
+
+    def _unsigned(self, name: str, x: Tensor) -> Tensor:
+        return self._layers[name].pointwise(x).clamp_(0, 255)
+
+    def _block(self, name: str, x: Tensor) -> Tensor:
+        branch = self._layers[f"{name}.look"].depthwise(x).clamp_(-128, 127)
+        branch = self._layers[f"{name}.narrow"].pointwise(self._unsigned(f"{name}.widen", branch))
+        return branch.add_(x).clamp_(0, 255)
+
+
+class _exact_arithmetic:  # noqa: N801 (reads as a statement)
+    """No autocast and no TF32 inside: both would round."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._contexts = [torch.autocast(device.type, enabled=False)]
+        if device.type == "cuda":
+            self._contexts.append(torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False))
+
+    def __enter__(self) -> None:
+        for context in self._contexts:
+            context.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        for context in reversed(self._contexts):
+            context.__exit__(*error)

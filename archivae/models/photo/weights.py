@@ -1,0 +1,119 @@
+"""The weight file of a photo codec: safetensors, with an id that is a hash of everything that decides a bitstream."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from archivae.bitstream import Tables
+from archivae.bitstream.container import MODEL_ID_BYTES
+from archivae.errors import ModelError
+from archivae.models.photo.architecture import Architecture
+from archivae.models.photo.integer import IntegerWeights
+
+FORMAT = "archivae-photo-0"
+
+_FLOAT_PARTS = ("analysis.", "synthesis.", "hyper_analysis.", "encoder_gain", "decoder_gain")
+
+
+@dataclass(frozen=True)
+class PhotoWeights:
+    """A shipped photo codec, in memory.
+
+    ``floats`` are the transforms' weights; ``layers`` the integer networks; ``index_offset`` and ``hyper_index`` table
+    numbers in steps of 1/16; ``tables`` the frequencies.
+    """
+
+    name: str
+    arch: Architecture
+    floats: Mapping[str, Tensor]
+    layers: Mapping[str, IntegerWeights]
+    index_offset: Tensor
+    hyper_index: Tensor
+    tables: Tables
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything as named tensors, as stored: int8 weights, int32 biases, uint8 shifts, float16 transforms."""
+        stored = dict(self.floats)
+        for name, layer in self.layers.items():
+            stored[f"{name}.weight"] = layer.weight.to(torch.int8)
+            stored[f"{name}.bias"] = layer.bias.to(torch.int32)
+            stored[f"{name}.shift"] = layer.shift.to(torch.uint8)
+        stored["index_offset"] = self.index_offset.to(torch.int32)
+        stored["hyper_index"] = self.hyper_index.to(torch.int32)
+        stored["tables.cumulative"] = torch.from_numpy(self.tables.cumulative.astype(np.int32))
+        stored["tables.radius"] = torch.from_numpy(self.tables.radius)
+        return {name: tensor.contiguous() for name, tensor in stored.items()}
+
+    def model_id(self) -> bytes:
+        """The first 8 bytes of a SHA-256 over architecture, weights and tables (not the name)."""
+        digest = hashlib.sha256(json.dumps([FORMAT, self.arch.asdict()], sort_keys=True).encode())
+        for name, tensor in sorted(self.tensors().items()):
+            array = tensor.numpy()
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes())
+        return digest.digest()[:MODEL_ID_BYTES]
+
+    def to_bytes(self) -> bytes:
+        """The weight file. safetensors with a fixed order: the same model gives the same bytes."""
+        metadata = {"format": FORMAT, "name": self.name, "architecture": json.dumps(self.arch.asdict(), sort_keys=True)}
+        metadata["id"] = self.model_id().hex()
+        return _with_sorted_metadata(save(self.tensors()), metadata)
+
+
+def parse_weights(data: bytes) -> PhotoWeights:
+    """Read a weight file; raises ModelError when it is damaged or of another kind."""
+    metadata = _metadata(data)
+    if metadata.get("format") != FORMAT:
+        raise ModelError(f"expected a weight file of format {FORMAT}, found {metadata.get('format')!r}")
+    try:
+        stored = load(data)
+        arch = Architecture(**json.loads(metadata["architecture"]))
+        weights = PhotoWeights(
+            name=metadata["name"],
+            arch=arch,
+            floats={n: t for n, t in stored.items() if n.startswith(_FLOAT_PARTS)},
+            layers=_layers(stored),
+            index_offset=stored["index_offset"],
+            hyper_index=stored["hyper_index"],
+            tables=Tables(stored["tables.cumulative"].numpy().astype(np.uint16), stored["tables.radius"].numpy()),
+        )
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"the weight file is damaged: {error}") from error
+    if weights.model_id().hex() != metadata.get("id"):
+        raise ModelError("the weights do not match the id in their file: it is damaged")
+    return weights
+
+
+def _layers(stored: Mapping[str, Tensor]) -> dict[str, IntegerWeights]:
+    names = [n.removesuffix(".shift") for n in stored if n.endswith(".shift")]
+    return {
+        n: IntegerWeights(stored[f"{n}.weight"].float(), stored[f"{n}.bias"].float(), stored[f"{n}.shift"].float())
+        for n in names
+    }
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    try:
+        (length,) = struct.unpack_from("<Q", data)
+        return dict(json.loads(data[8 : 8 + length])["__metadata__"])
+    except (struct.error, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"not a safetensors weight file: {error!r}") from error
+
+
+def _with_sorted_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Put metadata into a safetensors file in sorted order; the library's own order varies from run to run."""
+    (length,) = struct.unpack_from("<Q", data)
+    header = {"__metadata__": dict(sorted(metadata.items())), **json.loads(data[8 : 8 + length])}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]

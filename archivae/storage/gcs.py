@@ -1,0 +1,182 @@
+"""Google Cloud Storage as a store, through its own client: checksums verified, every write under a precondition."""
+
+from __future__ import annotations
+
+import base64
+import io
+import mimetypes
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import google.auth
+import google_crc32c
+import requests
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed, Unauthorized
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.storage import Blob, Bucket, Client
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+
+from archivae.errors import StorageError, UsageError
+from archivae.storage.names import is_below
+from archivae.storage.store import StoredObject, too_large
+
+_EMULATOR = "STORAGE_EMULATOR_HOST"
+_WRITE_TRIES = 5
+# All that an entry needs, which is a tenth of what a page would hold otherwise.
+_LISTED = "items(name,size,generation,crc32c),nextPageToken"
+
+_clients: dict[tuple[int, str], Client] = {}
+_clients_lock = threading.Lock()
+
+
+def client() -> Client:
+    """This process's one client; another after a fork or when the emulator's address changes."""
+    emulator = os.environ.get(_EMULATOR, "")
+    key = (os.getpid(), emulator)
+    with _clients_lock:
+        if key not in _clients:
+            _clients[key] = _new_client(emulator)
+        return _clients[key]
+
+
+def stat(uri: str) -> StoredObject | None:
+    """The object's size, generation and CRC-32C; None if there is no such object or bucket."""
+    bucket, key = _split(uri)
+    if not key or key.endswith("/"):
+        return None
+    with _explained("look up", uri):
+        blob = client().bucket(bucket).get_blob(key)
+    return None if blob is None else StoredObject(uri, key.rsplit("/", 1)[-1], blob.size, _fingerprint(blob))
+
+
+def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
+    """Every object below ``folder``, in the order of the bucket's own listing, which is by name.
+
+    The empty ``folder/`` objects that consoles put for folders are left out.
+    """
+    bucket, key = _split(folder)
+    root = f"{key.removesuffix('/')}/" if key else ""
+    skipped = skip if skip and is_below(skip, f"gs://{bucket}/{root}") else None
+    with _explained("list", folder):
+        found = client().list_blobs(bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED)
+        for blob in found:
+            uri = f"gs://{bucket}/{blob.name}"
+            placeholder = blob.name.endswith("/") and not blob.size
+            if not placeholder and not (skipped and is_below(uri, skipped)):
+                yield StoredObject(uri, blob.name[len(root) :], blob.size, _fingerprint(blob))
+
+
+def read(uri: str, limit: int | None, generation: int | None) -> bytes:
+    """All bytes, their CRC-32C verified; with ``generation``, of that version or not at all."""
+    bucket, key = _split_object(uri)
+    sink = _BoundedBuffer(uri, limit)
+    with _explained("read", uri):
+        blob = client().bucket(bucket).blob(key, generation=generation)
+        blob.download_to_file(sink, checksum="crc32c")
+    return sink.getvalue()
+
+
+def write(uri: str, data: bytes, scratch: str) -> str:
+    """Upload under the precondition that nobody else wrote meanwhile; ``scratch`` is not needed here.
+
+    An object that holds these very bytes already counts as written: it is most often our own, from an upload that
+    was retried after its answer got lost.
+    """
+    bucket_name, key = _split_object(uri)
+    with _explained("write", uri):
+        bucket = client().bucket(bucket_name)
+        generation = 0
+        for _ in range(_WRITE_TRIES):
+            blob = _upload(bucket, key, data, generation)
+            if blob is not None and blob.size == len(data) and blob.crc32c == _crc32c(data):
+                return _fingerprint(blob)
+            generation = 0 if blob is None else blob.generation
+    raise StorageError(
+        f"cannot write {uri!r}: in {_WRITE_TRIES} tries somebody else wrote it each time, or it arrived damaged; "
+        f"see that no other job writes to the same destination, then run again"
+    )
+
+
+def _upload(bucket: Bucket, key: str, data: bytes, generation: int) -> Blob | None:
+    """The object after an attempt to replace ``generation`` (0: none) by ``data``; whose bytes they are is unknown."""
+    blob = bucket.blob(key)
+    kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+    try:
+        blob.upload_from_string(data, content_type=kind, checksum="crc32c", if_generation_match=generation)
+    except PreconditionFailed:
+        return bucket.get_blob(key)
+    return blob
+
+
+class _BoundedBuffer(io.BytesIO):
+    """Bytes in memory that refuse to outgrow ``limit`` while they arrive, so no second request is needed to ask."""
+
+    def __init__(self, uri: str, limit: int | None) -> None:
+        super().__init__()
+        self.uri = uri
+        self.limit = limit
+
+    def write(self, data: Any) -> int:  # any buffer, as BytesIO takes
+        if self.limit is not None and self.tell() + memoryview(data).nbytes > self.limit:
+            raise too_large(self.uri, self.limit)
+        return super().write(data)
+
+
+def _new_client(emulator: str) -> Client:
+    if emulator:
+        return Client(project="emulator", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+    credentials, project = google.auth.default()
+    # Without a project the client refuses to be made, though only calls about whole buckets use it.
+    return Client(project=project or "none", credentials=credentials)
+
+
+def _split(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("gs://").partition("/")
+    if not bucket or set(bucket) & set("*?[]"):
+        raise UsageError(f"expected gs://bucket/... with the bucket spelled out, found {uri!r}")
+    return bucket, key
+
+
+def _split_object(uri: str) -> tuple[str, str]:
+    bucket, key = _split(uri)
+    if not key:
+        raise UsageError(f"expected an object, gs://bucket/name, found the bucket {uri!r}; name the object")
+    return bucket, key
+
+
+def _crc32c(data: bytes) -> str:
+    """As GCS spells it: big-endian, base64."""
+    return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+
+
+def _fingerprint(blob: Blob) -> str:
+    return f"gcs:{blob.generation}:{blob.crc32c}"
+
+
+@contextmanager
+def _explained(verb: str, uri: str) -> Iterator[None]:
+    """Say what failed and what to do; of an authentication error nothing is quoted, for it may quote a secret."""
+    try:
+        yield
+    except (GoogleAuthError, Unauthorized) as error:
+        raise StorageError(
+            f"cannot {verb} {uri!r}: no valid Google Cloud credentials ({type(error).__name__}); run "
+            f"`gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a key file"
+        ) from error
+    except NotFound as error:
+        raise StorageError(
+            f"cannot {verb} {uri!r}: there is no such object or bucket, or it has changed since it was listed; "
+            f"check the name, or run again"
+        ) from error
+    except Forbidden as error:
+        raise StorageError(
+            f"cannot {verb} {uri!r}: the account in use may not; grant it Storage Object User on the bucket"
+        ) from error
+    except DataCorruption as error:
+        raise StorageError(f"cannot {verb} {uri!r}: what arrived does not match its CRC-32C; run again") from error
+    except (GoogleAPIError, InvalidResponse, requests.RequestException) as error:
+        raise StorageError(f"cannot {verb} {uri!r}: {error}; check the network, then run again") from error

@@ -1,0 +1,175 @@
+"""Local files as a store. Writes are whole or absent, whatever kills them."""
+
+from __future__ import annotations
+
+import os
+import stat as status
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
+from pathlib import Path
+
+from archivae.errors import StorageError
+from archivae.storage.names import normal, scheme_of, scratch_of
+from archivae.storage.store import MISSING, StoredObject, too_large
+
+_SCRATCH_SUFFIX = ".tmp"
+_STALE_SECONDS = 3600
+_NOT_THERE = {ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP}
+
+
+def stat(uri: str) -> StoredObject | None:
+    """The regular file, symbolic links followed; None if there is none."""
+    path = normal(uri)
+    with _explained("look up", path):
+        found = _stat(path)
+    if found is None or not status.S_ISREG(found.st_mode):
+        return None
+    return StoredObject(path, os.path.basename(path), found.st_size, _fingerprint(found))
+
+
+def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
+    """Every regular file below ``folder``, sorted by name.
+
+    Symbolic links are followed, but not into a folder that is being walked already. A link that leads nowhere is
+    yielded as missing, so that it is reported and not lost. Pipes, sockets and devices are left out.
+    """
+    root = normal(folder)
+    with _explained("list", root):
+        if not os.path.isdir(root):
+            return
+        top = os.stat(root)
+        skipped = _stat(normal(skip)) if skip else None
+    for entry in _walk(root, "", depth, [] if skipped is None else [skipped], [top]):
+        if entry.name.startswith(start):
+            yield entry
+
+
+def read(uri: str, limit: int | None, generation: int | None) -> bytes:
+    """All bytes; files have no generations, so ``generation`` must be None."""
+    path = normal(uri)
+    if generation is not None:
+        raise StorageError(f"expected no generation for the local file {path!r}, found {generation}; leave it out")
+    with _explained("read", path):
+        # Looked at before it is opened: opening a pipe waits for ever.
+        if not status.S_ISREG(os.stat(path).st_mode):
+            raise StorageError(f"cannot read {path!r}: expected a regular file, found a folder or device")
+        with open(path, "rb") as file:
+            data = file.read() if limit is None else file.read(limit + 1)
+    if limit is not None and len(data) > limit:
+        raise too_large(path, limit)
+    return data
+
+
+def write(uri: str, data: bytes, scratch: str) -> str:
+    """Write in the folder ``scratch``, sync, rename over ``uri``; ``scratch`` must be on the same file system."""
+    path = Path(normal(uri))
+    temporary = Path(normal(scratch), f"{uuid.uuid4().hex}{_SCRATCH_SUFFIX}")
+    with _explained("write", str(path)):
+        _make_folder(temporary.parent)
+        _make_folder(path.parent)
+        try:
+            written = _write_synced(temporary, data)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    return _fingerprint(written)
+
+
+def remove_stale_scratch(destination: str) -> int:
+    """Delete what killed runs left in the scratch folder of a local ``destination`` over an hour ago; how many.
+
+    Elsewhere there is nothing to delete: a killed upload leaves no object.
+    """
+    if scheme_of(destination) or not os.path.isdir(folder := scratch_of(destination)):
+        return 0
+    oldest, removed = time.time() - _STALE_SECONDS, 0
+    with _explained("tidy", folder), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # finished, or tidied by another job, meanwhile
+                ours = entry.name.endswith(_SCRATCH_SUFFIX) and entry.is_file(follow_symlinks=False)
+                if ours and entry.stat(follow_symlinks=False).st_mtime < oldest:
+                    os.unlink(entry.path)
+                    removed += 1
+    return removed
+
+
+def _walk(
+    root: str, prefix: str, depth: int | None, skipped: list[os.stat_result], above: list[os.stat_result]
+) -> Iterator[StoredObject]:
+    """The files below ``root/prefix``; ``above``: the folders from the root down to it, itself included."""
+    for name, found in _children(root, prefix):
+        path = os.path.join(root, name)
+        if found is None:
+            yield StoredObject(path, name, -1, MISSING)
+        elif status.S_ISREG(found.st_mode):
+            yield StoredObject(path, name, found.st_size, _fingerprint(found))
+        elif status.S_ISDIR(found.st_mode) and depth != 1 and not _is_one_of(found, skipped + above):
+            yield from _walk(root, f"{name}/", depth and depth - 1, skipped, [*above, found])
+
+
+def _children(root: str, prefix: str) -> list[tuple[str, os.stat_result | None]]:
+    """The entries of one folder, by name from the root and status, in the order in which the names below them sort."""
+    folder = os.path.join(root, prefix)
+    with _explained("list", folder), os.scandir(folder) as entries:
+        found = [(f"{prefix}{entry.name}", _stat(entry.path)) for entry in entries]
+    # What lies in a folder begins with its name and a slash: 'a.jpg' sorts before 'a/1.jpg'.
+    return sorted(found, key=lambda item: f"{item[0]}/" if item[1] and status.S_ISDIR(item[1].st_mode) else item[0])
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise
+    except ValueError:  # a name with a NUL, which no file has
+        return None
+
+
+def _is_one_of(folder: os.stat_result, others: list[os.stat_result]) -> bool:
+    return any(os.path.samestat(folder, other) for other in others)
+
+
+def _write_synced(path: Path, data: bytes) -> os.stat_result:
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno())
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each one's name synced into its parent."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fingerprint(found: os.stat_result) -> str:
+    return f"local:{found.st_size}:{found.st_mtime_ns}"
+
+
+@contextmanager
+def _explained(verb: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StorageError(f"cannot {verb} {path!r}: there is no such file; check the path") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"cannot {verb} {path!r}: {reason}; check its permissions and the disk") from error

@@ -1,0 +1,155 @@
+"""What was done to which object: immutable Parquet fragments, one a bundle, that together are the manifest."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from archivae.errors import StorageError, UsageError
+from archivae.storage.names import own_path, scratch_of
+from archivae.storage.objects import read_object, store_of, write_object
+from archivae.storage.threads import map_in_order
+
+Status = Literal["done", "failed", "not-a-picture"]
+Coding = Literal["learned", "lossless", "original", ""]
+Operation = Literal["encode", "decode"]
+
+_ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation": get_args(Operation)}
+_FOLDER = "manifest"
+_SUFFIX = ".parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRow:
+    """What became of one source object. Raises UsageError for a status, coding or operation that is none."""
+
+    source: str  # URI
+    name: str  # relative to the job's source
+    bytes: int  # of the source
+    sha256: str  # of the source, hexadecimal
+    fingerprint: str  # of the source as it was listed
+    height: int  # pixels, 0 unknown
+    width: int
+    status: Status
+    coding: Coding = ""
+    archive: str = ""  # URI of what was written
+    archive_bytes: int = 0
+    bpp: float = 0.0  # bits of the archive per pixel
+    psnr: float = 0.0  # dB; inf if lossless, 0 unknown
+    quality: float = 0.0
+    model: str = ""  # id
+    operation: Operation
+    options: str = "{}"  # canonical JSON
+    notes: tuple[str, ...] = ()  # what could not be kept
+    error: str = ""
+    run: str  # id of the job
+    seconds: float = 0.0  # of work
+    written: float  # seconds since 1970, UTC
+
+    def __post_init__(self) -> None:
+        for field, allowed in _ALLOWED.items():
+            if getattr(self, field) not in allowed:
+                raise UsageError(f"expected {field} to be one of {allowed}, found {getattr(self, field)!r}")
+
+
+SCHEMA = pa.schema(
+    [
+        pa.field(name, kind, nullable=False)
+        for name, kind in (
+            ("source", pa.string()),
+            ("name", pa.string()),
+            ("bytes", pa.int64()),
+            ("sha256", pa.string()),
+            ("fingerprint", pa.string()),
+            ("height", pa.int32()),
+            ("width", pa.int32()),
+            ("status", pa.string()),
+            ("coding", pa.string()),
+            ("archive", pa.string()),
+            ("archive_bytes", pa.int64()),
+            ("bpp", pa.float64()),
+            ("psnr", pa.float64()),
+            ("quality", pa.float64()),
+            ("model", pa.string()),
+            ("operation", pa.string()),
+            ("options", pa.string()),
+            ("notes", pa.list_(pa.string())),
+            ("error", pa.string()),
+            ("run", pa.string()),
+            ("seconds", pa.float64()),
+            ("written", pa.float64()),
+        )
+    ]
+)
+
+
+def write_fragment(destination: str, rows: Sequence[ManifestRow]) -> str:
+    """Write rows, whose objects must be durable already, as one new fragment; its URI. UsageError if there are none."""
+    if not rows:
+        raise UsageError("expected at least one row for a manifest fragment, found none; write none")
+    newest = datetime.fromtimestamp(max(row.written for row in rows), timezone.utc)
+    uri = own_path(destination, f"{_FOLDER}/{newest:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex}{_SUFFIX}")
+    table = pa.Table.from_pylist([_encodable(row) for row in rows], schema=SCHEMA)
+    sink = io.BytesIO()
+    pa.parquet.write_table(table, sink, compression="zstd")
+    write_object(uri, sink.getvalue(), scratch=scratch_of(destination))
+    return uri
+
+
+def read_fragments(destination: str) -> list[str]:
+    """The URIs of all fragments, oldest first; none if nothing was written yet."""
+    folder = own_path(destination, _FOLDER)
+    return [entry.uri for entry in store_of(folder).walk(folder, depth=1) if entry.name.endswith(_SUFFIX)]
+
+
+def read_fragment(uri: str) -> list[ManifestRow]:
+    """The rows of one fragment. StorageError if it is torn, or no fragment of ours."""
+    data = read_object(uri)
+    try:
+        table = pa.parquet.read_table(pa.BufferReader(data))
+        return _rows(table.select(SCHEMA.names).cast(SCHEMA))
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, UsageError) as error:
+        raise StorageError(
+            f"expected {uri!r} to be a fragment of the manifest, found something else or a damaged file ({error}); "
+            f"move it out of the folder"
+        ) from error
+
+
+def read_manifest(destination: str) -> dict[str, ManifestRow]:
+    """The newest row of each source, by its URI; of equally new ones, that of the later fragment."""
+    newest: dict[str, ManifestRow] = {}
+    for rows in map_in_order(read_fragment, read_fragments(destination)):
+        _keep_newest(newest, rows)
+    return newest
+
+
+def _keep_newest(newest: dict[str, ManifestRow], rows: Iterable[ManifestRow]) -> None:
+    for row in rows:
+        known = newest.get(row.source)
+        if known is None or row.written >= known.written:
+            newest[row.source] = row
+
+
+def _encodable(row: ManifestRow) -> dict[str, Any]:
+    """Lone surrogates, from file names that are no UTF-8, spelled out: one such name must not lose a bundle's rows."""
+    return {key: _escaped(value) for key, value in asdict(row).items()}
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_escaped(item) for item in value]
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _rows(table: pa.Table) -> list[ManifestRow]:
+    empty = [name for name in table.column_names if table.column(name).null_count]
+    if empty:
+        raise ValueError(f"empty values in {', '.join(empty)}")
+    return [ManifestRow(**{**row, "notes": tuple(row["notes"])}) for row in table.to_pylist()]

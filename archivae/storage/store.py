@@ -1,0 +1,53 @@
+"""What every kind of storage can do: the one listing entry, and the five verbs local files, GCS and Beam answer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from archivae.errors import StorageError
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One entry of a listing.
+
+    ``uri``: ``gs://bucket/key``, or the absolute path of a local file. ``name``: posix path relative to the source's
+    root. ``size``: bytes, -1 if the object is not there. ``fingerprint``: changes when the content does;
+    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>`` or ``missing``.
+    """
+
+    uri: str
+    name: str
+    size: int
+    fingerprint: str
+
+
+def too_large(uri: str, limit: int) -> StorageError:
+    """The error of a read that met more than ``limit`` bytes."""
+    return StorageError(f"cannot read {uri!r}: expected at most {limit} bytes, found more; raise the limit")
+
+
+class Store(Protocol):
+    """One kind of storage. Every URI is taken literally; nothing here expands patterns. Failures are StorageErrors."""
+
+    def stat(self, uri: str) -> StoredObject | None:
+        """The object, named by the last part of its URI; None if there is none (a folder is none)."""
+
+    def walk(
+        self, folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None
+    ) -> Iterator[StoredObject]:
+        """Everything under ``folder``, sorted by name; nothing if there is no such folder.
+
+        ``start`` and ``depth`` say that only names beginning so, of at most so many parts, are wanted: a store may
+        yield others. ``skip`` is left out if it is a folder strictly inside ``folder``.
+        """
+
+    def read(self, uri: str, limit: int | None, generation: int | None) -> bytes:
+        """All bytes of an object of at most ``limit`` bytes."""
+
+    def write(self, uri: str, data: bytes, scratch: str) -> str:
+        """Put or replace the whole object at once; its new fingerprint."""

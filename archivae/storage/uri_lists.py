@@ -1,0 +1,87 @@
+"""Files that list objects by URI: ``.txt`` and ``.lst`` one a line, ``.csv`` and ``.parquet`` in a column."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from archivae.errors import UsageError
+from archivae.storage.names import normal, scheme_of
+from archivae.storage.objects import read_object
+
+_COLUMN = "uri"
+_TEXT = (".txt", ".lst")
+_TABLES = (".csv", ".parquet")
+
+
+def is_uri_list(uri: str) -> bool:
+    """Whether the name says that this is a list of objects."""
+    return _suffix(uri) in _TEXT + _TABLES
+
+
+def read_uri_list(uri: str) -> list[str]:
+    """The objects a list names, each once, in its order; relative ones are relative to the list's own folder.
+
+    UsageError if it is no such list.
+    """
+    data = read_object(uri)
+    names = _lines(uri, data) if _suffix(uri) in _TEXT else _column(uri, data)
+    folder = uri.rpartition("/")[0]
+    return list(dict.fromkeys(_resolve(folder, name) for name in names))
+
+
+def _suffix(uri: str) -> str:
+    return PurePosixPath(uri).suffix.lower()
+
+
+def _resolve(folder: str, name: str) -> str:
+    if scheme_of(name) or name.lower().startswith("file://") or os.path.isabs(name):
+        return normal(name)
+    return normal(f"{folder}/{name}")
+
+
+def _lines(uri: str, data: bytes) -> list[str]:
+    """Lines as they are but for their end: a space may belong to a name."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"expected {uri!r} to list one URI a line in UTF-8, found other bytes: {error}") from error
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _column(uri: str, data: bytes) -> list[str]:
+    try:
+        table = _read_table(_suffix(uri), data)
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"expected {uri!r} to be a readable {_suffix(uri)} table of URIs, found: {error}") from error
+    strings = [field.name for field in table.schema if _is_text(field.type)]
+    name = _COLUMN if _COLUMN in strings else next(iter(strings), None)
+    if name is None or (_COLUMN in table.column_names and name != _COLUMN):
+        raise UsageError(
+            f"expected {uri!r} to have a column {_COLUMN!r} of strings, found {_described(table)}; add or rename one"
+        )
+    if _suffix(uri) == ".csv" and ("/" in name or PurePosixPath(name).suffix):
+        raise UsageError(f"expected {uri!r} to begin with its columns' names, found {name!r}; put {_COLUMN!r} above it")
+    return [value for value in table.column(name).to_pylist() if value]
+
+
+def _read_table(suffix: str, data: bytes) -> pa.Table:
+    source = pa.BufferReader(data)
+    if suffix == ".parquet":
+        return pa.parquet.read_table(source)
+    # Left to itself Arrow reads names such as 0001 as numbers.
+    return pa.csv.read_csv(source, convert_options=pa.csv.ConvertOptions(column_types={_COLUMN: pa.string()}))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value))
+
+
+def _described(table: pa.Table) -> str:
+    return ", ".join(f"{field.name!r} ({field.type})" for field in table.schema) or "no columns"
