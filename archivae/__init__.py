@@ -1,0 +1,22 @@
+"""ArchiVAE: image collections through a learned autoencoder, on Apache Beam.
+
+One picture: `encode`, `decode`, `inspect`. A collection: the Beam transforms `ReadImages`, `EncodeImages`,
+`DecodeImages` and `WriteImages`.
+"""
+
+from archivae.errors import ArchivaeError
+from archivae.operations.decode import decode
+from archivae.operations.encode import encode
+from archivae.operations.inspect import inspect
+from archivae.transforms import DecodeImages, EncodeImages, ReadImages, WriteImages
+
+__all__ = [
+    "ArchivaeError",
+    "DecodeImages",
+    "EncodeImages",
+    "ReadImages",
+    "WriteImages",
+    "decode",
+    "encode",
+    "inspect",
+]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import google_crc32c
 
@@ -72,15 +72,19 @@ class Bitstream:
     def __post_init__(self) -> None:
         check(0 < self.height < 2**32 and 0 < self.width < 2**32, f"a size of {self.height}x{self.width}")
         check(self.channels in (1, 3), f"{self.channels} channels, expected 1 or 3")
-        check(self.quality <= QUALITY_MAX * QUALITY_STEP, f"quality {self.quality}/256 is over {QUALITY_MAX}")
+        check(
+            0 <= self.quality <= QUALITY_MAX * QUALITY_STEP,
+            f"quality {self.quality}/256 is not within 0 to {QUALITY_MAX}",
+        )
         check(len(self.source_sha256) == 32 and len(self.model_id) == MODEL_ID_BYTES, "a hash of the wrong length")
         learned = self.coding is Coding.LEARNED
         check(learned == (self.model_id != NO_MODEL), "a model id that does not fit the coding")
         check(learned == (self.tile_side > 0), "a tile side that does not fit the coding")
         check(self.tile_side % TILE_UNIT == 0 and self.tile_side // TILE_UNIT < 256, f"a tile side of {self.tile_side}")
-        if learned:
-            rows, columns = tile_grid(self.height, self.width, self.tile_side)
-            check(len(self.tiles) == rows * columns, f"{len(self.tiles)} tiles where {rows}x{columns} are needed")
+        rows, columns = tile_grid(self.height, self.width, self.tile_side) if learned else (0, 0)
+        check(len(self.tiles) == rows * columns, f"{len(self.tiles)} tiles where {rows}x{columns} are needed")
+        check(learned == (self.payload == b""), "a payload that does not fit the coding")
+        check(all(map(_is_ancillary, self.ancillary)), f"tags of ancillary chunks, found {list(self.ancillary)}")
 
 
 def check(good: bool, problem: str) -> None:
@@ -117,22 +121,15 @@ def read_bitstream(data: bytes, *, max_pixels: int | None = None) -> Bitstream:
     """
     model_id = _read_header(data)
     chunks = _read_chunks(data, _HEADER.size)
-    if not chunks or chunks[0][0] != PICTURE_TAG or len(chunks[0][1]) != _PICTURE.size:
-        raise CorruptBitstreamError(f"the first chunk must be HEAD with {_PICTURE.size} bytes: the file is damaged")
-    height, width, coding, channels, quality, tile_units, sha256 = _PICTURE.unpack(chunks[0][1])
+    height, width, coding, channels, quality, tile_units, sha256 = _read_picture(next(chunks, None))
     if max_pixels is not None and height * width > max_pixels:
         raise PictureTooLargeError(
             f"the bitstream holds {height}x{width} pixels, more than the {max_pixels} allowed: raise --max-pixels"
         )
     check(coding in list(Coding), f"coding {coding}")
-    last_tag, last = chunks[-1]
-    wanted = TILES_TAG if coding == Coding.LEARNED else PAYLOAD_TAG
-    check(last_tag == wanted, f"the last chunk is {last_tag!r}, expected {wanted!r}: the file may be cut short")
-    middle = chunks[1:-1]
-    check(all(tag not in _CRITICAL for tag, _ in middle), "a critical chunk out of place")
-    check(len({tag for tag, _ in middle}) == len(middle), "an ancillary chunk given twice")
     learned = coding == Coding.LEARNED
-    tiles = tile_grid(height, width, tile_units * TILE_UNIT) if learned and tile_units else (0, 0)
+    ancillary, body = _split_chunks(chunks, TILES_TAG if learned else PAYLOAD_TAG)
+    rows, columns = tile_grid(height, width, tile_units * TILE_UNIT) if learned and tile_units else (0, 0)
     return Bitstream(
         height=height,
         width=width,
@@ -142,10 +139,14 @@ def read_bitstream(data: bytes, *, max_pixels: int | None = None) -> Bitstream:
         model_id=model_id,
         quality=quality,
         tile_side=tile_units * TILE_UNIT,
-        tiles=_unpack_tiles(last, tiles[0] * tiles[1]) if learned else (),
-        payload=b"" if learned else last,
-        ancillary=dict(middle),
+        tiles=_unpack_tiles(body, rows * columns) if learned else (),
+        payload=b"" if learned else body,
+        ancillary=ancillary,
     )
+
+
+def _is_ancillary(tag: bytes) -> bool:
+    return len(tag) == 4 and tag.isalpha() and tag[:1].islower()
 
 
 def _header(model_id: bytes) -> bytes:
@@ -173,8 +174,8 @@ def _chunk(tag: bytes, body: bytes) -> bytes:
     return start + struct.pack("<I", google_crc32c.extend(google_crc32c.value(start), body)) + body
 
 
-def _read_chunks(data: bytes, at: int) -> list[tuple[bytes, bytes]]:
-    chunks = []
+def _read_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
+    """Tags and bodies, one at a time, each checked: what comes later costs nothing until it is asked for."""
     while at < len(data):
         if len(data) - at < _CHUNK.size:
             raise CorruptBitstreamError(f"the file ends inside a chunk's head, at byte {len(data)}")
@@ -185,11 +186,27 @@ def _read_chunks(data: bytes, at: int) -> list[tuple[bytes, bytes]]:
         body = data[at : at + length]
         if crc != google_crc32c.extend(google_crc32c.value(start), body):
             raise CorruptBitstreamError(f"the checksum of chunk {tag!r} is wrong: the file is damaged")
-        if tag[:1].isupper() and tag not in _CRITICAL:
+        if tag not in _CRITICAL and not _is_ancillary(tag):
+            check(tag.isalpha(), f"a chunk's tag is four letters, found {tag!r}")
             raise UnsupportedBitstreamError(f"critical chunk {tag!r} is unknown to this release: install a newer one")
-        chunks.append((tag, body))
+        yield tag, body
         at += length
-    return chunks
+
+
+def _read_picture(chunk: tuple[bytes, bytes] | None) -> tuple[Any, ...]:
+    """The fields of the first chunk, which must be HEAD."""
+    if chunk is None or chunk[0] != PICTURE_TAG or len(chunk[1]) != _PICTURE.size:
+        raise CorruptBitstreamError(f"the first chunk must be HEAD with {_PICTURE.size} bytes: the file is damaged")
+    return _PICTURE.unpack(chunk[1])
+
+
+def _split_chunks(chunks: Iterator[tuple[bytes, bytes]], wanted: bytes) -> tuple[dict[bytes, bytes], bytes]:
+    """The ancillary chunks, and the body of the last chunk, which must be ``wanted``."""
+    *middle, (last_tag, last) = [*chunks] or [(b"", b"")]
+    check(last_tag == wanted, f"the last chunk is {last_tag!r}, expected {wanted!r}: the file may be cut short")
+    check(all(tag not in _CRITICAL for tag, _ in middle), "a critical chunk out of place")
+    check(len({tag for tag, _ in middle}) == len(middle), "an ancillary chunk given twice")
+    return dict(middle), last
 
 
 def _pack_tiles(tiles: Sequence[Tile]) -> bytes:
@@ -200,7 +217,7 @@ def _pack_tiles(tiles: Sequence[Tile]) -> bytes:
 def _unpack_tiles(body: bytes, count: int) -> tuple[Tile, ...]:
     at = count * _TILE.size
     check(at <= len(body), f"a table of {count} tiles does not fit into {len(body)} bytes")
-    tiles = []
+    tiles: list[Tile] = []
     for length, crc in _TILE.iter_unpack(body[:at]):
         check(length <= len(body) - at, f"tile {len(tiles)} should have {length} bytes, {len(body) - at} are left")
         tiles.append(Tile(body[at : at + length], crc))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numba
 import numpy as np
@@ -23,7 +24,9 @@ STATE_FLOOR = 1 << 32
 LENGTH_BITS = 5
 """An escaped value's magnitude is preceded by its length in bits, in this many bits."""
 VALUE_LIMIT = 32767
-"""Values are coded as 16-bit signed integers."""
+"""Values are 16-bit signed integers, without the lowest."""
+MAX_RADIUS = 126
+"""The widest table then has 254 symbols, which fit into bytes."""
 
 IntArray = npt.NDArray[np.int32]
 IndexArray = npt.NDArray[np.uint8]
@@ -45,21 +48,38 @@ class Tables:
     radius: npt.NDArray[np.uint8]
 
     def __post_init__(self) -> None:
-        for table, radius in zip(self.cumulative.astype(np.int64)[1:], self.radius.astype(np.int64)[1:], strict=True):
-            used = table[: 2 * radius + 3]
-            if used[0] != 0 or used[-1] != _TOTAL or (np.diff(used) < 1).any():
-                raise ValueError(f"frequencies must be positive and add up to {_TOTAL}, found {np.diff(used)}")
-        if self.radius.max() > 126:
-            raise ValueError(f"a radius is at most 126, found {self.radius.max()}")
+        _check_tables(self.cumulative, self.radius)
+        object.__setattr__(self, "cumulative", _plain(self.cumulative))
+        object.__setattr__(self, "radius", _plain(self.radius))
 
     @cached_property
     def symbols(self) -> npt.NDArray[np.uint8]:
         """Symbol of every slot: (tables, 2^14)."""
         lookup = np.zeros((len(self.radius), _TOTAL), np.uint8)
         for t in range(1, len(self.radius)):
-            counts = np.diff(self.cumulative[t, : 2 * int(self.radius[t]) + 3].astype(np.int64))
+            counts = np.diff(self.cumulative[t, : 2 * int(self.radius[t]) + 3]).astype(np.int64)
             lookup[t] = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
         return lookup
+
+
+def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Contiguous, aligned and writable, copied where need be: numba compiles a kernel anew for every other layout."""
+    return np.require(array, requirements=["C", "A", "W"])
+
+
+def _check_tables(cumulative: npt.NDArray[np.uint16], radius: npt.NDArray[np.uint8]) -> None:
+    """Raise ValueError unless the kernels, which check no bounds, can trust these tables."""
+    if cumulative.dtype != np.uint16 or radius.dtype != np.uint8:
+        raise ValueError(f"tables are uint16 and their radii uint8, found {cumulative.dtype} and {radius.dtype}")
+    if cumulative.ndim != 2 or radius.ndim != 1 or not 0 < len(cumulative) == len(radius) <= 256:
+        raise ValueError(f"expected one row and one radius a table, found {cumulative.shape} and {radius.shape}")
+    widest = int(radius.max())
+    if widest > MAX_RADIUS or 2 * widest + 3 > cumulative.shape[1]:
+        raise ValueError(f"radius {widest} is over {MAX_RADIUS} or too wide for rows of {cumulative.shape[1]}")
+    for row, r in zip(cumulative[1:].astype(np.int64), radius[1:].tolist(), strict=True):
+        used = row[: 2 * r + 3]
+        if used[0] != 0 or used[-1] != _TOTAL or (np.diff(used) < 1).any():
+            raise ValueError(f"frequencies must be positive and add up to {_TOTAL}, found {np.diff(used)}")
 
 
 @_jit
@@ -122,6 +142,16 @@ def _pop_bits(state, words, at, bits):  # type: ignore[no-untyped-def]
 
 
 @_jit
+def _pop_escape(state, words, at, radius):  # type: ignore[no-untyped-def]
+    """The value after an escape; a damaged stream may give any within 33 bits."""
+    negative, state, at = _pop_bits(state, words, at, 1)
+    length, state, at = _pop_bits(state, words, at, LENGTH_BITS)
+    low, state, at = _pop_bits(state, words, at, length)
+    value = radius + (1 << length) + low
+    return (-value if negative else value), state, at
+
+
+@_jit
 def _decode(state, at, words, indices, cumulative, radius, symbols, out):  # type: ignore[no-untyped-def]
     mask = np.uint64((1 << PRECISION) - 1)
     for i in range(len(indices)):
@@ -137,55 +167,73 @@ def _decode(state, at, words, indices, cumulative, radius, symbols, out):  # typ
         r = np.int32(radius[t])
         value = symbol - r
         if value > r:
-            negative, state, at = _pop_bits(state, words, at, 1)
-            length, state, at = _pop_bits(state, words, at, LENGTH_BITS)
-            length = min(length, 16)
-            low, state, at = _pop_bits(state, words, at, length)
-            value = min(r + (1 << length) + low, VALUE_LIMIT)
-            value = -value if negative else value
+            value, state, at = _pop_escape(state, words, at, r)
+            if abs(value) > VALUE_LIMIT:
+                return state, at, False
         out[i] = value
-    return state, at
+    return state, at, True
 
 
 def encode_values(values: IntArray, indices: IndexArray, tables: Tables) -> bytes:
-    """Code ``values`` (n,) int32 in [-32767, 32767], value i with table ``indices[i]``.
+    """Code ``values`` (n,) int32 in [-32767, 32767], value i with table ``indices[i]`` (uint8).
 
     Where the index is 0 the value must be 0. Returns the state (8 bytes) and the words that follow, little-endian.
+    Raises ValueError for another dtype or shape, a value out of range, or an index that is no table's.
 
     >>> tables = Tables(np.array([[0] * 5, [0, 1000, 15000, 16380, 16384]], np.uint16), np.array([0, 1], np.uint8))
     >>> data = encode_values(np.array([0, -1, 0, 900], np.int32), np.array([1, 1, 0, 1], np.uint8), tables)
     >>> ValueDecoder(data, tables).decode(np.array([1, 1, 0, 1], np.uint8))
     array([  0,  -1,   0, 900], dtype=int32)
     """
-    if len(values) and (np.abs(values).max() > VALUE_LIMIT or values[indices == 0].any()):
+    indices = _table_numbers(indices, tables)
+    if values.dtype != np.int32 or values.shape != indices.shape:
+        raise ValueError(f"expected int32 values of shape {indices.shape}, found {values.dtype} of {values.shape}")
+    # Not by abs(): that of the lowest int32 is negative.
+    if len(values) and (values.max() > VALUE_LIMIT or values.min() < -VALUE_LIMIT or values[indices == 0].any()):
         raise ValueError(f"values must lie within {VALUE_LIMIT} and be 0 where the table index is 0")
-    # An escape takes at most 14 + 1 + 5 + 15 bits: two words a value are room enough.
+    values = _plain(values)
+    # An escape takes at most 14 + 1 + 5 + 14 bits: two words a value are room enough.
     words = np.empty(2 * len(values) + 2, np.uint32)
     state, at = _encode(values, indices, tables.cumulative, tables.radius, words)
     return int(state).to_bytes(8, "little") + words[at:].astype("<u4").tobytes()
 
 
+def _table_numbers(indices: IndexArray, tables: Tables) -> IndexArray:
+    """``indices`` in the one layout the kernels are compiled for; ValueError if one is no table's."""
+    if indices.dtype != np.uint8 or indices.ndim != 1:
+        raise ValueError(f"expected uint8 table numbers (n,), found {indices.dtype} {indices.shape}")
+    if len(indices) and indices.max() >= len(tables.radius):
+        raise ValueError(f"there are {len(tables.radius)} tables, number {indices.max()} was asked for")
+    return _plain(indices)
+
+
 class ValueDecoder:
     """Reads values back in the order they were given to `encode_values`, in as many calls as it takes.
 
-    Raises CorruptBitstreamError when the stream is too short, and `finish` when it does not end as an encoder began.
+    Raises CorruptBitstreamError when no encoder can have made the stream: its length or first state is impossible, it
+    is too short, a value is out of range, or, in `finish`, it does not end as an encoder began.
     """
 
     def __init__(self, data: bytes, tables: Tables) -> None:
         if len(data) < 8 or len(data) % 4:
             raise CorruptBitstreamError(f"an entropy stream has 8 + 4n bytes, found {len(data)}")
         self._state = np.uint64(int.from_bytes(data[:8], "little"))
-        self._words = np.frombuffer(data, "<u4", offset=8).astype(np.uint32, copy=False)
+        if self._state < STATE_FLOOR:
+            raise CorruptBitstreamError(f"an entropy stream starts at {STATE_FLOOR:#x} or above, found {self._state:#x}")
+        self._words = _plain(np.frombuffer(data, "<u4", offset=8).astype(np.uint32, copy=False))
         self._at = 0
         self._tables = tables
 
     def decode(self, indices: IndexArray) -> IntArray:
-        """The next ``len(indices)`` values, int32, coded with those tables."""
-        out = np.empty(len(indices), np.int32)
+        """The next ``len(indices)`` values, int32, coded with those tables (uint8; ValueError for any other)."""
         t = self._tables
-        state, at = _decode(self._state, self._at, self._words, indices, t.cumulative, t.radius, t.symbols, out)
+        indices = _table_numbers(indices, t)
+        out = np.empty(len(indices), np.int32)
+        state, at, fits = _decode(self._state, self._at, self._words, indices, t.cumulative, t.radius, t.symbols, out)
         if at > len(self._words):
             raise CorruptBitstreamError(f"the entropy stream ended after {len(self._words)} words, {at} were needed")
+        if not fits:
+            raise CorruptBitstreamError(f"the entropy stream holds a value beyond {VALUE_LIMIT}: it is damaged")
         # numba hands uint64 back as int, and would compile the kernel anew for it.
         self._state, self._at = np.uint64(state), at
         return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -66,6 +67,8 @@ class PhotoCodec:
     def __init__(self, weights: PhotoWeights, device: torch.device, branch_dtype: torch.dtype) -> None:
         self.weights = weights
         self.id = weights.model_id()
+        self.copy = uuid.uuid4().hex
+        """Names this copy of the model: residency is counted by it."""
         self.device = device
         self.branch_dtype = branch_dtype
         self._analysis = self._transform(Analysis(weights.arch), "analysis.")
@@ -101,9 +104,27 @@ class PhotoCodec:
         decoded: list[Pixels] = []
         for at in range(0, len(pictures), self.batch_limit):
             batch = pictures[at : at + self.batch_limit]
-            restored = self._restore_latents(batch, height, width, quality, side)
+            restored = self.restore_latents(batch, height, width, quality, side)
             decoded += self._synthesise(restored, height, width, quality, side)
         return decoded
+
+    @torch.inference_mode()
+    def restore_latents(
+        self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int = TILE_SIDE
+    ) -> Tensor:
+        """The integer half of `decode`, the same on every device: what the tiles of each picture hold.
+
+        int32 (N, latents, h, w) in steps of 1/16, at 1/16 of the padded size. Raises CorruptBitstreamError.
+        """
+        tall, wide = padded_size(height, width)
+        shape = (len(pictures), self.weights.arch.latents, tall // LATENT_STRIDE, wide // LATENT_STRIDE)
+        restored = torch.empty(shape, dtype=torch.int32, device=self.device)
+        for cell, tiles in zip(cells(height, width, side), zip(*pictures, strict=True), strict=True):
+            top, left, bottom, right = (v // LATENT_STRIDE for v in cell.inner)
+            restored[:, :, top:bottom, left:right] = decode_tiles(
+                self._networks, self.weights.tables, tiles, bottom - top, right - left, quality
+            )
+        return restored
 
     @torch.inference_mode()
     def integers(self, picture: Pixels, quality: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
@@ -124,19 +145,6 @@ class PhotoCodec:
         latents = _cut(latents, cell, LATENT_STRIDE) * self._gain("encoder_gain", quality)
         z = torch.round(self._hyper_analysis(latents)).clamp_(-Z_LIMIT - 1, Z_LIMIT)
         return latents, z
-
-    def _restore_latents(
-        self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
-    ) -> Tensor:
-        tall, wide = padded_size(height, width)
-        shape = (len(pictures), self.weights.arch.latents, tall // LATENT_STRIDE, wide // LATENT_STRIDE)
-        restored = torch.empty(shape, dtype=torch.int32, device=self.device)
-        for cell, tiles in zip(cells(height, width, side), zip(*pictures, strict=True), strict=True):
-            top, left, bottom, right = (v // LATENT_STRIDE for v in cell.inner)
-            restored[:, :, top:bottom, left:right] = decode_tiles(
-                self._networks, self.weights.tables, tiles, bottom - top, right - left, quality
-            )
-        return restored
 
     def _synthesise(self, restored: Tensor, height: int, width: int, quality: int, side: int) -> list[Pixels]:
         out = np.empty((len(restored), height, width, 3), np.uint8)

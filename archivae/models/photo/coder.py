@@ -19,6 +19,7 @@ from archivae.errors import CorruptBitstreamError
 from archivae.models.photo.architecture import PASS_ORDER, PASSES
 from archivae.models.photo.exact import EntropyNetworks, phase_of
 from archivae.models.photo.integer import PARAMETER_UNIT
+from archivae.stopwatch import timed
 
 PHASES = 4
 
@@ -33,7 +34,8 @@ def encode_tiles(networks: EntropyNetworks, tables: Tables, latents: Tensor, z: 
     values, indices = choose_integers(networks, latents, z, quality)
     tiles = []
     for n in range(len(latents)):
-        stream = encode_values(values[n], indices[n], tables)
+        with timed("entropy coder"):
+            stream = encode_values(values[n], indices[n], tables)
         tiles.append(Tile(stream, integers_crc(values[n])))
     return tiles
 
@@ -74,8 +76,9 @@ def decode_tiles(
 
     def read(index: Tensor) -> Tensor:
         rows = index.flatten(1).cpu().numpy()
-        for decoder, row, values in zip(decoders, rows, decoded, strict=True):
-            values.append(decoder.decode(row))
+        with timed("entropy coder"):
+            for decoder, row, values in zip(decoders, rows, decoded, strict=True):
+                values.append(decoder.decode(row))
         fresh = np.stack([values[-1] for values in decoded])
         return torch.from_numpy(fresh).to(device).view(index.shape)
 

@@ -6,7 +6,8 @@ words. The arithmetic, and why it is exact in float32, is in `archivae.models.ph
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, Architecture, phase_planes
 from archivae.models.photo.entropy import K_GAIN, PHASE_LEVEL, QUALITY_LEVELS, Z_GAIN
-from archivae.models.photo.integer import PARAMETER_UNIT, IntegerWeights, check_exact
+from archivae.models.photo.integer import ACC_LIMIT, PARAMETER_UNIT, IntegerWeights, check_exact
 
 QUALITY_SCALE = 100 * 256
 """Quality 100 in steps of 1/256."""
@@ -83,6 +84,9 @@ class EntropyNetworks:
         self.arch = arch
         self.device = device
         self._layers = {name: _Layer(layer, device) for name, layer in layers.items()}
+        for name, rows in (("index_offset", index_offset), ("hyper_index", hyper_index)):
+            if rows.long().abs().max() >= ACC_LIMIT:
+                raise ValueError(f"{name} holds numbers of 2^24 or more: sums with them may not fit into 32 bits")
         self._index_offset = index_offset
         self._hyper_index = hyper_index
 
@@ -118,16 +122,16 @@ class EntropyNetworks:
         """
         group = phase ^ PASS_ORDER[step]
         with _exact_arithmetic(self.device):
-            acc = self._head("parameter_head", phase_of(features, phase), group)
+            both = self._head("parameter_head", phase_of(features, phase), group)
             if context is not None:
-                acc = acc + self._head(f"contexts.{step - 1}.head", phase_of(context, phase), group)
-        mean, index = acc.to(torch.int32).chunk(2, 1)
+                both = both + self._head(f"contexts.{step - 1}.head", phase_of(context, phase), group)
+        mean, index = both.chunk(2, 1)
         offset = interpolate_rows(self._index_offset, quality)[group::PASSES].to(self.device, torch.int32)
         return mean, table_index(index + offset.view(1, -1, 1, 1))
 
     def _head(self, name: str, x: Tensor, group: int) -> Tensor:
-        """Means and indices of one group of channels: every fourth row of the head's matrix."""
-        return self._layers[name].pointwise(x.contiguous(), slice(group, None, PASSES))
+        """Means and indices (int32) of one group of channels: every fourth row of the head's matrix."""
+        return self._layers[name].pointwise(x.contiguous(), slice(group, None, PASSES)).to(torch.int32)
 
     def _unsigned(self, name: str, x: Tensor) -> Tensor:
         return self._layers[name].pointwise(x).clamp_(0, 255)
@@ -138,18 +142,10 @@ class EntropyNetworks:
         return branch.add_(x).clamp_(0, 255)
 
 
-class _exact_arithmetic:  # noqa: N801 (reads as a statement)
+@contextmanager
+def _exact_arithmetic(device: torch.device) -> Iterator[None]:
     """No autocast and no TF32 inside: both would round."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._contexts = [torch.autocast(device.type, enabled=False)]
+    with torch.autocast(device.type, enabled=False), ExitStack() as stack:
         if device.type == "cuda":
-            self._contexts.append(torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False))
-
-    def __enter__(self) -> None:
-        for context in self._contexts:
-            context.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        for context in reversed(self._contexts):
-            context.__exit__(*error)
+            stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False))
+        yield

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.special import ndtr
 
 from archivae.bitstream import Tables
-from archivae.bitstream.rans import PRECISION
+from archivae.bitstream.rans import MAX_RADIUS, PRECISION
 from archivae.models.photo.architecture import HYPER_STRIDE
 from archivae.models.photo.codec import PhotoCodec
 from archivae.models.photo.exact import QUALITY_SCALE
@@ -19,7 +19,6 @@ from archivae.models.photo.integer import PARAMETER_UNIT, IntegerWeights, _Integ
 from archivae.models.photo.trainable import SCALE_FLOOR, SCALE_STEP, TABLES, TrainableCodec
 from archivae.models.photo.weights import PhotoWeights
 
-MAX_RADIUS = 126
 PRIOR_WEIGHT = 2000.0
 """Observations a Gaussian counts for when it is blended with what was seen."""
 COUNTED = 512
@@ -88,8 +87,9 @@ def _blend(counts: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.floa
 
 
 def _whole_frequencies(chances: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Positive integers that add up to 2^14 and follow ``chances``; the likeliest symbol takes what rounding leaves."""
+    """Positive integers that add up to 2^14 and follow ``chances``; the likeliest symbols take what rounding leaves."""
     total = 1 << PRECISION
     whole = np.maximum(1, np.round(chances / chances.sum() * total)).astype(np.int64)
-    whole[np.argmax(whole)] += total - whole.sum()
+    while left := total - int(whole.sum()):
+        whole[np.argmax(whole)] += np.sign(left)  # one by one: in a flat table no symbol alone could give enough
     return whole

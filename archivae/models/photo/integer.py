@@ -64,14 +64,16 @@ def check_exact(layer: IntegerWeights) -> None:
             raise ValueError(f"{name} holds numbers that are not whole")
     if layer.weight.abs().max() > WEIGHT_MAX:
         raise ValueError(f"a weight is beyond {WEIGHT_MAX}")
+    if layer.shift.min() < 0 or layer.shift.max() > MAX_SHIFT:
+        raise ValueError(f"shifts lie within 0 to {MAX_SHIFT}, found {layer.shift.min()} to {layer.shift.max()}")
     bound = 255 * layer.weight.double().flatten(1).abs().sum(1) + layer.bias.double().abs()
     if bound.max() >= ACC_LIMIT:
         raise ValueError(f"accumulator bound {int(bound.max())} reaches 2^24: the layer is not exact in float32")
 
 
 def straight_through(x: Tensor, rounded: Tensor) -> Tensor:
-    """``rounded`` forward, the gradient of ``x`` backward."""
-    return x + (rounded - x).detach()
+    """``rounded`` forward, to the last bit, and the gradient of ``x`` backward."""
+    return rounded.detach() + (x - x.detach())
 
 
 def floor_ste(x: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ from archivae.bitstream import Tables
 from archivae.bitstream.container import MODEL_ID_BYTES
 from archivae.errors import ModelError
 from archivae.models.photo.architecture import Architecture
-from archivae.models.photo.integer import IntegerWeights
+from archivae.models.photo.exact import TABLES
+from archivae.models.photo.integer import IntegerWeights, check_exact
 
 FORMAT = "archivae-photo-0"
 
@@ -85,7 +86,7 @@ def parse_weights(data: bytes) -> PhotoWeights:
             layers=_layers(stored),
             index_offset=stored["index_offset"],
             hyper_index=stored["hyper_index"],
-            tables=Tables(stored["tables.cumulative"].numpy().astype(np.uint16), stored["tables.radius"].numpy()),
+            tables=_tables(stored),
         )
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the weight file is damaged: {error}") from error
@@ -95,11 +96,19 @@ def parse_weights(data: bytes) -> PhotoWeights:
 
 
 def _layers(stored: Mapping[str, Tensor]) -> dict[str, IntegerWeights]:
-    names = [n.removesuffix(".shift") for n in stored if n.endswith(".shift")]
-    return {
-        n: IntegerWeights(stored[f"{n}.weight"].float(), stored[f"{n}.bias"].float(), stored[f"{n}.shift"].float())
-        for n in names
-    }
+    layers = {}
+    for name in (n.removesuffix(".shift") for n in stored if n.endswith(".shift")):
+        layers[name] = IntegerWeights(*(stored[f"{name}.{field}"].float() for field in IntegerWeights._fields))
+        check_exact(layers[name])
+    return layers
+
+
+def _tables(stored: Mapping[str, Tensor]) -> Tables:
+    whole = stored["tables.cumulative"].numpy()
+    tables = Tables(whole.astype(np.uint16), stored["tables.radius"].numpy())
+    if len(tables.radius) != TABLES or not np.array_equal(tables.cumulative, whole):
+        raise ValueError(f"expected {TABLES} tables of 16-bit numbers, found {len(whole)} up to {whole.max()}")
+    return tables
 
 
 def _metadata(data: bytes) -> dict[str, str]:

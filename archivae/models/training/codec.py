@@ -1,52 +1,24 @@
-"""The training loop of the photo codec."""
+"""The training of the photo codec, step by step. Whoever draws the steps reports and saves."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from archivae.errors import UsageError
 from archivae.models.photo.architecture import LAMBDAS
 from archivae.models.photo.trainable import ANCHORS, TrainableCodec, TrainingOutput
-from archivae.models.training.data import CropSampler
+from archivae.models.training.data import Batch, CropSampler, Pixels
 from archivae.models.training.optim import MovingAverage, Optimisers, rate_factor
-from archivae.storage.atomic import replace_file
+from archivae.models.training.pca import initialise
+from archivae.models.training.plan import TrainingPlan
+from archivae.models.training.workers import Workers
 
-CHECKPOINT = "checkpoint.pt"
-AVERAGED = "averaged.safetensors"
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """What a run does; two runs with equal plans and data follow the same curve."""
-
-    steps: int = 20_000
-    batch: int = 8
-    crop: int = 256
-    seed: int = 0
-    muon_rate: float = 0.01
-    adam_rate: float = 4e-4
-    bfloat16: bool = True
-    device: str = "cpu"
-    save_every: int = 200
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Means since the last report: ``loss``, ``bpp`` (estimated), ``psnr`` (dB), and where the run stands."""
-
-    step: int
-    steps: int
-    loss: float
-    bpp: float
-    psnr: float
-    seconds_a_step: float
+PCA_CROPS = 64
 
 
 def rate_distortion(output: TrainingOutput, pixels: Tensor, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -61,82 +33,97 @@ def rate_distortion(output: TrainingOutput, pixels: Tensor, position: Tensor) ->
     return ((lambdas * 255**2 * error + bpp) * weight).mean(), bpp.mean(), error.mean()
 
 
-def train(
-    pictures: Sequence[Tensor],
-    folder: Path,
-    plan: TrainingPlan,
-    start: dict[str, Tensor] | None = None,
-    report: Callable[[Progress], None] = print,
-    report_every: int = 50,
-) -> TrainableCodec:
-    """Train a `TrainableCodec`, or go on where ``folder`` holds a checkpoint; returns the averaged model.
+class CodecTraining:
+    """A `TrainableCodec`, its optimisers and its moving average, at ``step`` of ``plan``.
 
-    ``pictures`` are (3, H, W) uint8 tensors; ``start`` holds weights to fine-tune from.
+    Args:
+        plan: what to do.
+        pictures: (H, W, 3) uint8; those with a side below ``plan.crop`` are not used.
+        device: where to compute.
+        workers: the processes that share each batch.
+        start: weights to begin with (`archivae.models.photo.thaw`); without them, principal components.
+        checkpoint: a `state_dict` to go on from, of a plan that differs in nothing but ``steps``.
     """
-    torch.manual_seed(plan.seed)
-    model = TrainableCodec()
-    if start is not None:
-        model.load_state_dict(start)
-    model = model.to(plan.device, memory_format=torch.channels_last).train()
-    optimisers = Optimisers(model, plan.muon_rate, plan.adam_rate)
-    average = MovingAverage(model)
-    first = _resume(folder, model, optimisers, average)
-    sampler = CropSampler(pictures, plan.crop, plan.seed)
-    sums = [0.0, 0.0, 0.0]
-    began = time.monotonic()
-    for step in range(first, plan.steps):
-        torch.manual_seed(plan.seed * 1_000_003 + step)
-        loss, bpp, error = _loss(model, sampler, plan, step)
-        loss.backward()
-        optimisers.step(rate_factor(step, plan.steps))
-        average.update(model, step)
-        sums = [s + v.item() for s, v in zip(sums, (loss, bpp, error), strict=True)]
-        done = step + 1
-        if done % report_every == 0:
-            means = [s / report_every for s in sums]
-            seconds = (time.monotonic() - began) / report_every
-            report(Progress(done, plan.steps, means[0], means[1], -10 * math.log10(means[2]), seconds))
-            sums, began = [0.0, 0.0, 0.0], time.monotonic()
-        if done % plan.save_every == 0 or done == plan.steps:
-            _save(folder, done, plan, model, optimisers, average)
-    return average.model
 
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        pictures: Sequence[Pixels],
+        device: torch.device,
+        workers: Workers = Workers(),  # noqa: B008 (frozen)
+        *,
+        start: Mapping[str, Tensor] | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.step = 0
+        self._device = device
+        self._workers = workers
+        self._share = workers.share(plan.batch)
+        self._sampler = CropSampler(pictures, plan.crop, plan.seed)
+        weights = checkpoint["model"] if checkpoint is not None else start
+        self._model = self._first_model(weights).to(device).train()
+        self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimisers = Optimisers(self._model, plan.muon_rate, plan.adam_rate)
+        self._average = MovingAverage(self._model)
+        if checkpoint is not None:
+            self._go_on_from(checkpoint)
+        self._network = workers.wrap(self._model, device)
 
-def _loss(model: nn.Module, sampler: CropSampler, plan: TrainingPlan, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    pixels = sampler.batch(step, plan.batch).to(plan.device)
-    position = torch.rand(plan.batch, device=plan.device) * (ANCHORS - 1)
-    with torch.autocast(torch.device(plan.device).type, dtype=torch.bfloat16, enabled=plan.bfloat16):
-        output = model(pixels, position)
-    return rate_distortion(output, pixels, position)
+    @property
+    def average(self) -> TrainableCodec:
+        """The averaged model: the one to ship."""
+        return self._average.model
 
+    def run(self) -> Iterator[Tensor]:
+        """Take the remaining steps; of each, loss, bits per pixel and squared error (of [0, 1]): (3,) on the device."""
+        for batch in self._sampler.batches(range(self.step, self.plan.steps), self._share):
+            yield self._advance(batch)
 
-def _save(
-    folder: Path, step: int, plan: TrainingPlan, model: nn.Module, optimisers: Optimisers, average: MovingAverage
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        "step": step,
-        "plan": asdict(plan),
-        "model": model.state_dict(),
-        "optimisers": optimisers.state_dict(),
-        "average": average.model.state_dict(),
-    }
-    replace_file(folder / CHECKPOINT, lambda path: torch.save(state, path))
-    weights = {k: v.contiguous() for k, v in average.model.state_dict().items()}
-    replace_file(folder / AVERAGED, lambda path: save_file(weights, path))
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a new process needs to go on to the same curve; tensors and plain values only."""
+        return {
+            "step": self.step,
+            "plan": self.plan.asdict(),
+            "model": self._model.state_dict(),
+            "optimisers": self._optimisers.state_dict(),
+            "average": self._average.model.state_dict(),
+        }
 
+    def _first_model(self, weights: Mapping[str, Tensor] | None) -> TrainableCodec:
+        torch.manual_seed(self.plan.seed)
+        model = TrainableCodec(self.plan.architecture)
+        if weights is None:
+            initialise(model, self._sampler.batch(0, range(PCA_CROPS)).pixels / 255)
+        else:
+            model.load_state_dict(weights)
+        return model
 
-def _resume(folder: Path, model: nn.Module, optimisers: Optimisers, average: MovingAverage) -> int:
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimisers.load_state_dict(state["optimisers"])
-    average.model.load_state_dict(state["average"])
-    return int(state["step"])
+    def _go_on_from(self, checkpoint: Mapping[str, Any]) -> None:
+        self.plan.check_continues(TrainingPlan.from_dict(checkpoint["plan"]))
+        self.step = int(checkpoint["step"])
+        if self.step > self.plan.steps:
+            raise UsageError(
+                f"the checkpoint is {self.step} steps on, beyond the {self.plan.steps} asked for; ask for more, "
+                "or take another folder"
+            )
+        self._optimisers.load_state_dict(checkpoint["optimisers"])
+        self._average.model.load_state_dict(checkpoint["average"])
 
+    def _advance(self, batch: Batch) -> Tensor:
+        seeds = np.random.SeedSequence((self.plan.seed, self.step, self._workers.rank))
+        torch.manual_seed(int(seeds.generate_state(1)[0]))
+        metrics = self._backward(batch)
+        self._optimisers.step(rate_factor(self.step, self.plan.steps))
+        self._average.update(self._model, self.step)
+        self.step += 1
+        return self._workers.mean(metrics)
 
-def load_averaged(folder: Path) -> dict[str, Tensor]:
-    """The averaged weights that a run left in ``folder``."""
-    return load_file(folder / AVERAGED)
+    def _backward(self, batch: Batch) -> Tensor:
+        pixels = batch.pixels.to(self._device, non_blocking=True).float().div_(255)
+        position = batch.quality.to(self._device) * (ANCHORS - 1)
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self.plan.precision == "bf16"):
+            output = self._network(pixels, position)
+        loss, bpp, error = rate_distortion(output, pixels, position)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return torch.stack([loss, bpp, error]).detach()

@@ -1,37 +1,66 @@
-"""Random crops of photographs, the same for the same (seed, step): a resumed run sees what the first would have seen."""
+"""Random crops of photographs, the same for the same seed and step: a resumed run sees what the first would have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from archivae.errors import UsageError
+from archivae.models.training.ahead import map_ahead
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class Batch(NamedTuple):
+    """``pixels`` (N, 3, crop, crop) uint8, channels last in memory; ``quality`` (N,) float32 in [0, 1)."""
+
+    pixels: Tensor
+    quality: Tensor
+
 
 class CropSampler:
-    """Draws crops from pictures held in memory as (3, H, W) uint8 tensors, larger pictures more often."""
+    """Draws crops from (H, W, 3) uint8 pictures held in memory, larger pictures more often.
 
-    def __init__(self, pictures: Sequence[Tensor], crop: int, seed: int) -> None:
-        self.pictures = [p for p in pictures if min(p.shape[1:]) >= crop]
-        if not self.pictures:
-            raise ValueError(f"none of the {len(pictures)} pictures is at least {crop} pixels on both sides")
-        self.crop = crop
-        self.seed = seed
-        areas = np.array([p.shape[1] * p.shape[2] for p in self.pictures], float)
-        self.probabilities = areas / areas.sum()
+    Each crop has random numbers of its own, so that a batch is the same however many processes share it.
+    """
 
-    def batch(self, step: int, size: int) -> Tensor:
-        """``size`` crops for optimiser step ``step``: (size, 3, crop, crop) float32 in [0, 1], channels last."""
-        rng = np.random.default_rng((self.seed, step))
-        crops = [self._crop(rng) for _ in range(size)]
-        return torch.stack(crops).float().div(255).contiguous(memory_format=torch.channels_last)
+    def __init__(self, pictures: Sequence[Pixels], crop: int, seed: int) -> None:
+        self._pictures = [p for p in pictures if min(p.shape[:2]) >= crop]
+        if not self._pictures:
+            raise UsageError(
+                f"expected pictures of at least {crop} pixels on both sides, found none among {len(pictures)}; "
+                "take larger pictures or smaller crops"
+            )
+        self._crop = crop
+        self._seed = seed
+        areas = np.array([p.shape[0] * p.shape[1] for p in self._pictures], float)
+        self._edges = np.cumsum(areas) / areas.sum()
 
-    def _crop(self, rng: np.random.Generator) -> Tensor:
-        picture = self.pictures[rng.choice(len(self.pictures), p=self.probabilities)]
-        top = int(rng.integers(picture.shape[1] - self.crop + 1))
-        left = int(rng.integers(picture.shape[2] - self.crop + 1))
-        crop = picture[:, top : top + self.crop, left : left + self.crop]
+    def batch(self, step: int, crops: range) -> Batch:
+        """The crops of those numbers of optimiser step ``step``."""
+        drawn = [self._draw(np.random.default_rng((self._seed, step, number))) for number in crops]
+        # NumPy, not torch: on a thread of its own torch would start a second set of OpenMP threads.
+        pixels = np.stack([pixels for pixels, _ in drawn])
+        quality = torch.tensor([quality for _, quality in drawn], dtype=torch.float32)
+        return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), quality)
+
+    def batches(self, steps: range, crops: range) -> Iterator[Batch]:
+        """The batches of ``steps``, each drawn while the one before it is in use."""
+        return map_ahead(lambda step: self.batch(step, crops), steps, threads=1, window=1)
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Pixels, float]:
+        last = len(self._pictures) - 1
+        picture = self._pictures[min(last, int(np.searchsorted(self._edges, rng.random(), side="right")))]
+        top = int(rng.integers(picture.shape[0] - self._crop + 1))
+        left = int(rng.integers(picture.shape[1] - self._crop + 1))
+        crop = picture[top : top + self._crop, left : left + self._crop]
         if rng.random() < 0.5:
-            crop = crop.flip(2)
-        return crop.transpose(1, 2) if rng.random() < 0.5 else crop
+            crop = crop[:, ::-1]
+        if rng.random() < 0.5:
+            crop = crop.transpose(1, 0, 2)
+        return crop, rng.random()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
+
+Model = TypeVar("Model", bound=nn.Module)
 
 MUON_SMALLEST = 32
 """Matrices with a side below this are left to Adam."""
@@ -16,29 +19,32 @@ class Optimisers:
     """`torch.optim.Muon` (Jordan et al. 2024) on weight matrices beside Adam (Kingma and Ba 2015) on all else."""
 
     def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float) -> None:
-        matrices, others = [], []
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
         for p in model.parameters():
             (matrices if p.dim() == 2 and min(p.shape) >= MUON_SMALLEST else others).append(p)
-        self.muon = torch.optim.Muon(matrices, lr=muon_rate, weight_decay=0.0)
-        self.adam = torch.optim.Adam(others, lr=adam_rate, betas=(0.9, 0.98), fused=True)
-        self.rates = {self.muon: muon_rate, self.adam: adam_rate}
-        self.parameters = matrices + others
+        self._parameters = matrices + others
+        adam = torch.optim.Adam(others, lr=adam_rate, betas=(0.9, 0.98), fused=True)
+        self._optimisers: dict[str, torch.optim.Optimizer] = {"adam": adam}
+        self._rates = {"adam": adam_rate, "muon": muon_rate}
+        if matrices:  # a tiny architecture has none, and torch takes no empty list
+            self._optimisers["muon"] = torch.optim.Muon(matrices, lr=muon_rate, weight_decay=0.0)
 
     def step(self, factor: float, max_norm: float = 1.0) -> None:
         """One step of both at ``factor`` times their learning rates; gradients are clipped and then dropped."""
-        nn.utils.clip_grad_norm_(self.parameters, max_norm)
-        for optimiser, rate in self.rates.items():
+        nn.utils.clip_grad_norm_(self._parameters, max_norm)
+        for name, optimiser in self._optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = rate * factor
+                group["lr"] = self._rates[name] * factor
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
 
-    def state_dict(self) -> dict:
-        return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
+    def state_dict(self) -> dict[str, Any]:
+        return {name: optimiser.state_dict() for name, optimiser in self._optimisers.items()}
 
-    def load_state_dict(self, state: dict) -> None:
-        self.muon.load_state_dict(state["muon"])
-        self.adam.load_state_dict(state["adam"])
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, optimiser in self._optimisers.items():
+            optimiser.load_state_dict(state[name])
 
 
 def rate_factor(step: int, steps: int, warm_up: int = 100, floor: float = 0.01) -> float:
@@ -47,14 +53,14 @@ def rate_factor(step: int, steps: int, warm_up: int = 100, floor: float = 0.01) 
     return min(1.0, (step + 1) / warm_up) * (floor + (1 - floor) * cosine)
 
 
-class MovingAverage:
+class MovingAverage(Generic[Model]):
     """An exponential moving average of a model's parameters, whose memory grows to ``horizon`` steps."""
 
-    def __init__(self, model: nn.Module, horizon: int = 1000) -> None:
+    def __init__(self, model: Model, horizon: int = 1000) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.horizon = horizon
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
+    def update(self, model: Model, step: int) -> None:
         weight = max(1 / self.horizon, 10 / (step + 20))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), weight)

@@ -1,0 +1,136 @@
+"""The rate-distortion plot: PSNR and MS-SSIM over bits per pixel, ArchiVAE's models before all others."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from archivae.evaluation.curves import Curve
+
+LOWEST_BPP, HIGHEST_BPP = 0.08, 2.6
+_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+# Strong and apart for ours, quieter for what was measured beside them, thin and muted for what others published: the
+# eye goes where the weight is. Hues and dashes stay apart for colour-blind readers (after Okabe and Ito).
+_OURS = ("#0b57d0", "#c2185b", "#00796b", "#6a1b9a")
+_MEASURED = ("#e69f00", "#56b4e9", "#d55e00", "#009e73", "#cc79a7")
+
+# The published curves worth a line, by colour and dash: learned codecs purple, standards grey. Others lie on or between
+# these and stand in the tables alone.
+_PUBLISHED = {
+    "hpcm-large": ("#7b5ea7", "-"),
+    "paper-elic2022_mse": ("#7b5ea7", "--"),
+    "compressai-mbt2018-mean_mse_ans_cuda-8bit": ("#7b5ea7", ":"),
+    "vtm": ("#222222", "-"),
+    "bpg_444_x265_ycbcr": ("#222222", "--"),
+    "jpeg2000": ("#222222", ":"),
+    "avif": ("#888888", "-"),
+    "webp": ("#888888", "--"),
+    "jxl": ("#888888", "-."),
+    "jpeg": ("#888888", ":"),
+}
+_INK, _FAINT, _DIM = "#222222", "#e4e4e4", "#666666"
+
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same plot everywhere
+    "font.size": 10,
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "archivae",  # without it each run names its parts anew, and a committed plot changes for nothing
+}
+
+_Style = dict[str, Any]
+
+
+def draw(curves: Sequence[Curve], title: str, kind: Literal["svg", "png"]) -> bytes:
+    """The plot as a file, the same bytes for the same curves. ``curves``: those of this run and published ones."""
+    shown = [curve for curve in curves if curve.measured or curve.name in _PUBLISHED]
+    styles = dict(zip((curve.name for curve in shown), _styles(shown), strict=True))
+    with matplotlib.rc_context(_RC):
+        figure = Figure(figsize=(13, 5.6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for curve in shown:
+            _line(left, curve, curve.by_psnr(), styles[curve.name])
+            _line(right, curve, curve.by_ms_ssim(), styles[curve.name])
+        _dress(left, "PSNR in RGB (dB)")
+        _dress(right, "MS-SSIM (dB)")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
+        if not all(curve.measured for curve in shown):
+            left.set_title("with points: measured in this run; without: published", loc="left", fontsize=9, color=_DIM)
+        _legend(figure, left, shown)
+        return _file(figure, kind)
+
+
+def _styles(curves: Sequence[Curve]) -> Iterator[_Style]:
+    ours, measured = cycle(_OURS), cycle(_MEASURED)
+    for curve in curves:
+        if curve.ours:
+            yield {"color": next(ours), "lw": 3.0, "marker": "o", "ms": 6.5, "mec": "white", "mew": 1.2, "zorder": 5}
+        elif curve.measured:
+            yield {"color": next(measured), "lw": 1.8, "marker": "o", "ms": 4, "zorder": 4}
+        else:
+            colour, dash = _PUBLISHED[curve.name]
+            yield {"color": colour, "ls": dash, "lw": 1.2, "zorder": 3}
+
+
+def _line(axes: Axes, curve: Curve, points: Sequence[tuple[float, float]], style: _Style) -> None:
+    if points:
+        rates, qualities = zip(*points, strict=True)
+        axes.plot(rates, qualities, label=curve.label, **style)
+
+
+def _dress(axes: Axes, quality: str) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(LOWEST_BPP, HIGHEST_BPP)
+    axes.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(MaxNLocator(12, steps=(1, 2, 5, 10), integer=True))
+    axes.set_ylim(*_span(axes))
+    axes.set_xlabel("Bits per pixel, whole file (log scale)")
+    axes.set_ylabel(quality)
+    axes.grid(color=_FAINT, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _span(axes: Axes) -> tuple[float, float]:
+    """The qualities of what lies within the shown rates, with a little air."""
+    points = np.concatenate([line.get_xydata() for line in axes.lines] or [np.array([[1.0, 30.0]])])
+    seen = points[(points[:, 0] >= LOWEST_BPP) & (points[:, 0] <= HIGHEST_BPP), 1]
+    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
+    air = 0.04 * (high - low) + 0.1
+    return low - air, high + air
+
+
+def _legend(figure: Figure, axes: Axes, curves: Sequence[Curve]) -> None:
+    """Beside the panels, in the order in which the curves lie one above the other, ours first."""
+    lines = {line.get_label(): line for line in axes.lines}
+    ranked = sorted(curves, key=lambda curve: (not curve.ours, -_height(curve)))
+    handles = [lines[curve.label] for curve in ranked if curve.label in lines]
+    figure.legend(handles=handles, loc="outside right center", frameon=False, handlelength=3.2)
+
+
+def _height(curve: Curve) -> float:
+    """PSNR at half a bit per pixel, by straight lines."""
+    points = curve.by_psnr()
+    if not points:
+        return 0.0
+    rates, qualities = zip(*points, strict=True)
+    return float(np.interp(0.5, rates, qualities))
+
+
+def _file(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {"Software": None})
+    return file.getvalue()

@@ -1,0 +1,133 @@
+"""The shipped entropy model in NumPy int64: the definition that `archivae.models.photo.exact` must equal bit for bit.
+
+Written to be read, not to be fast. Nothing here can round or overflow: it is what "the same integers everywhere" means.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, Architecture
+from archivae.models.photo.entropy import K_GAIN, PHASE_LEVEL, QUALITY_LEVELS, Z_GAIN
+from archivae.models.photo.exact import QUALITY_SCALE, TABLES, Layers
+from archivae.models.photo.integer import PARAMETER_UNIT, IntegerWeights
+
+Integers = npt.NDArray[np.int64]
+
+
+class NumpyEntropyNetworks:
+    """The same methods as `EntropyNetworks`, on int64 arrays; the arguments are the same but for the device."""
+
+    def __init__(self, arch: Architecture, layers: Layers, index_offset: Tensor, hyper_index: Tensor) -> None:
+        self.arch = arch
+        self._layers = {name: _Layer.of(layer) for name, layer in layers.items()}
+        self._index_offset = index_offset.numpy().astype(np.int64)
+        self._hyper_index = hyper_index.numpy().astype(np.int64)
+
+    def hyper_tables(self, quality: int) -> Integers:
+        """Table number of each hyper-latent channel: (hyper,) in [0, 63]."""
+        return table_index(interpolate_rows(self._hyper_index, quality))
+
+    def features(self, z: Integers, quality: int) -> Integers:
+        """Hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w) in [0, 255]."""
+        plane = np.full_like(z[:, :1], quality_level(quality))
+        x = np.concatenate([np.clip(z * Z_GAIN, -128, 127), plane], 1)
+        x = pixel_shuffle(self._unsigned("hyper_decoder.enter", x))
+        x = self._block("hyper_decoder.middle", x)
+        x = pixel_shuffle(self._unsigned("hyper_decoder.up", x))
+        return self._block("hyper_decoder.full", x)
+
+    def context(self, step: int, known: Integers, features: Integers) -> Integers:
+        """What pass ``step`` (1 to 3) makes of residuals ``known`` (N, latents, h, w): (N, context, h, w), [0, 255]."""
+        phases = np.broadcast_to(phase_planes(*known.shape[2:]) * PHASE_LEVEL, (len(known), 4, *known.shape[2:]))
+        x = np.concatenate([np.clip(known * K_GAIN, -128, 127), features, phases], 1)
+        name = f"contexts.{step - 1}"
+        x = self._block(f"{name}.near", self._unsigned(f"{name}.enter", x))
+        return self._block(f"{name}.far", x)
+
+    def parameters(
+        self, step: int, phase: int, features: Integers, context: Integers | None, quality: int
+    ) -> tuple[Integers, Integers]:
+        """Means (steps of 1/16) and table numbers, both (N, latents/4, h/2, w/2), of pass ``step`` at ``phase``."""
+        group = phase ^ PASS_ORDER[step]
+        both = self._layers["parameter_head"].pointwise(phase_of(features, phase))
+        if context is not None:
+            both = both + self._layers[f"contexts.{step - 1}.head"].pointwise(phase_of(context, phase))
+        mean, index = both[:, : self.arch.latents], both[:, self.arch.latents :]
+        index = index + interpolate_rows(self._index_offset, quality)[:, None, None]
+        return mean[:, group::PASSES], table_index(index[:, group::PASSES])
+
+    def _unsigned(self, name: str, x: Integers) -> Integers:
+        return np.clip(self._layers[name].pointwise(x), 0, 255)
+
+    def _block(self, name: str, x: Integers) -> Integers:
+        looked = np.clip(self._layers[f"{name}.look"].depthwise(x), -128, 127)
+        branch = self._layers[f"{name}.narrow"].pointwise(self._unsigned(f"{name}.widen", looked))
+        return np.clip(x + branch, 0, 255)
+
+
+class _Layer(NamedTuple):
+    weight: Integers
+    bias: Integers
+    shift: Integers
+
+    @classmethod
+    def of(cls, layer: IntegerWeights) -> _Layer:
+        return cls(*(field.numpy().astype(np.int64) for field in layer))
+
+    def pointwise(self, x: Integers) -> Integers:
+        """``(sum over inputs of weight * x + bias) >> shift``; the shift rounds down, below zero too."""
+        return self._shifted(np.einsum("oi,nihw->nohw", self.weight, x))
+
+    def depthwise(self, x: Integers) -> Integers:
+        """The same with a 3x3 filter a channel, and zeros around the picture."""
+        height, width = x.shape[2:]
+        padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        acc = np.zeros_like(x)
+        for i in range(3):
+            for j in range(3):
+                acc += padded[:, :, i : i + height, j : j + width] * self.weight[:, i, j, None, None]
+        return self._shifted(acc)
+
+    def _shifted(self, acc: Integers) -> Integers:
+        return (acc + self.bias[:, None, None]) >> self.shift[:, None, None]
+
+
+def quality_level(quality: int) -> int:
+    """``quality`` (0 to 25600) on a scale of 0 to 127, rounded half up."""
+    return (2 * QUALITY_LEVELS * quality + QUALITY_SCALE) // (2 * QUALITY_SCALE)
+
+
+def interpolate_rows(rows: Integers, quality: int) -> Integers:
+    """Rows (anchors, C) interpolated at ``quality``, rounded down: (C,)."""
+    position = quality * (len(LAMBDAS) - 1)
+    low = min(position // QUALITY_SCALE, len(LAMBDAS) - 2)
+    part = position - low * QUALITY_SCALE
+    return (rows[low] * (QUALITY_SCALE - part) + rows[low + 1] * part) // QUALITY_SCALE
+
+
+def table_index(sixteenths: Integers) -> Integers:
+    """Table numbers from steps of 1/16: rounded half up, clamped to [0, 63]."""
+    return np.clip((sixteenths + PARAMETER_UNIT // 2) // PARAMETER_UNIT, 0, TABLES - 1)
+
+
+def pixel_shuffle(x: Integers) -> Integers:
+    """(N, 4C, h, w) to (N, C, 2h, 2w): channel 4c + 2i + j goes to channel c, rows 2y + i, columns 2x + j."""
+    n, channels, height, width = x.shape
+    parts = x.reshape(n, channels // 4, 2, 2, height, width)
+    return parts.transpose(0, 1, 4, 2, 5, 3).reshape(n, channels // 4, 2 * height, 2 * width)
+
+
+def phase_planes(height: int, width: int) -> Integers:
+    """(4, height, width): plane p is 1 where ``2 * (row % 2) + column % 2 == p``, else 0."""
+    rows, columns = np.indices((height, width))
+    return np.stack([(2 * (rows % 2) + columns % 2 == p).astype(np.int64) for p in range(4)])
+
+
+def phase_of(x: Integers, phase: int) -> Integers:
+    """The positions of ``phase``: (N, C, h, w) to (N, C, h/2, w/2)."""
+    return x[:, :, phase // 2 :: 2, phase % 2 :: 2]

@@ -1,0 +1,78 @@
+"""What encode and decode ask of a codec, and the one that a process keeps for plain calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from archivae.bitstream import Tile
+from archivae.errors import UnknownModelError
+from archivae.models import PhotoCodec, PhotoWeights, fastest_dtype, load_model, pick_device, shipped_by_id
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class Codec(Protocol):
+    """Pixels to tiles and back: `archivae.models.PhotoCodec`, or a proxy of one in another process."""
+
+    @property
+    def id(self) -> bytes:
+        """The model's id, 8 bytes."""
+
+    @property
+    def batch_limit(self) -> int:
+        """How many pictures of one size are worth giving at once."""
+
+    def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
+        """The tiles of each picture, all (H, W, 3) uint8 of one size; quality in steps of 1/256."""
+
+    def decode(
+        self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
+    ) -> list[Pixels]:
+        """The pictures, from the tiles of each."""
+
+
+FindCodec = Callable[[bytes], Codec]
+"""From a model's id to a codec; UnknownModelError if it is not to be had."""
+
+_lock = threading.Lock()
+_kept: dict[tuple[bytes, str], PhotoCodec] = {}
+
+
+def put_on_device(weights: PhotoWeights, accelerator: str) -> PhotoCodec:
+    """A codec on the device that ``accelerator`` names, in its fastest exact-enough dtype."""
+    device = pick_device(accelerator)
+    return PhotoCodec(weights, device, fastest_dtype(device))
+
+
+def keep_codec(weights: PhotoWeights, accelerator: str) -> PhotoCodec:
+    """The process's own codec for these weights, made at the first call; safe to call from many threads."""
+    key = (weights.model_id(), accelerator)
+    with _lock:
+        if key not in _kept:
+            _kept[key] = put_on_device(weights, accelerator)
+        return _kept[key]
+
+
+def find_shipped_codec(model_id: bytes, accelerator: str = "auto") -> PhotoCodec:
+    """The process's codec of the shipped model with that id."""
+    with _lock:
+        for (kept_id, kept_accelerator), codec in _kept.items():
+            if kept_id == model_id and kept_accelerator == accelerator:
+                return codec
+    weights = shipped_by_id(model_id)
+    if weights is None:
+        raise UnknownModelError(
+            f"the bitstream needs model {model_id.hex()}, which this release does not ship: "
+            "give its weights, as found in the archive's _archivae/models/, with model=..."
+        )
+    return keep_codec(weights, accelerator)
+
+
+def named_codec(model: str, accelerator: str = "auto") -> PhotoCodec:
+    """The process's codec of a shipped model's name or a weight file's path."""
+    return keep_codec(load_model(model), accelerator)

@@ -1,0 +1,137 @@
+"""The command ``archivae``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions
+from rich.console import Console
+from rich.table import Table
+
+from archivae.errors import ArchivaeError, UsageError
+from archivae.models import DEFAULT_MODEL, load_model, shipped_models
+from archivae.operations.inspect import inspect
+from archivae.pipeline.options import (
+    ArchivaeOptions,
+    add_common_arguments,
+    add_decode_arguments,
+    add_encode_arguments,
+)
+from archivae.pipeline.run import DryRun, run
+from archivae.pipeline.summary import summary_lines, summary_table
+from archivae.storage import read_object
+
+GOOD, DEAD_LETTERS, BAD_USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code: 0 all well, 1 something in the dead letters or damaged, 2 bad usage."""
+    logging.basicConfig(level=logging.ERROR)
+    parser = build_parser()
+    arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    if arguments.command in ("encode", "decode"):
+        return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
+    if beam_arguments:
+        parser.error(f"unrecognized arguments: {' '.join(beam_arguments)}")
+    return _report_errors(arguments.run, arguments)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    parser = argparse.ArgumentParser("archivae", description="Image collections through a learned autoencoder.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    encode = commands.add_parser("encode", help="pictures into .avae files", epilog=_BEAM_NOTE)
+    decode = commands.add_parser("decode", help=".avae files into pictures", epilog=_BEAM_NOTE)
+    add_encode_arguments(encode)
+    add_decode_arguments(decode)
+    for command in (encode, decode):
+        command.add_argument("source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://")
+        command.add_argument("destination", help="folder; local or gs://")
+        add_common_arguments(command)
+        command.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    look = commands.add_parser("inspect", help="what is in .avae files")
+    look.add_argument("files", nargs="+", metavar="FILE")
+    look.add_argument("--json", action="store_true")
+    look.set_defaults(run=_inspect)
+    commands.add_parser("models", help="the models shipped with this release").set_defaults(run=_models)
+    return parser
+
+
+_BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
+
+
+def run_and_report(argv: Sequence[str]) -> int:
+    """Run a pipeline from plain Beam options, print what became of it, and return the exit code."""
+    return _report_errors(_run_pipeline, list(argv))
+
+
+def _run_pipeline(argv: list[str]) -> int:
+    _refuse_unknown(argv)
+    result = run(argv)
+    console = Console()
+    if isinstance(result, DryRun):
+        console.print(f"would work on {result.objects:,} objects, {result.size:,} bytes; nothing was done")
+        return GOOD
+    if result.rows:
+        console.print(summary_table(result))
+    for line in summary_lines(result):
+        console.print(line, markup=False, highlight=False)
+    return result.exit_code
+
+
+def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
+    """The same words as plain pipeline options."""
+    words = [f"--operation={arguments.command}", f"--input={arguments.source}", f"--output={arguments.destination}"]
+    for name in ("quality", "model", "format", "accelerator", "max_pixels"):
+        if hasattr(arguments, name):
+            words.append(f"--{name}={getattr(arguments, name)}")
+    words += [f"--{name}" for name in ("share_model", "overwrite") if getattr(arguments, name)]
+    return words + (["--dry_run=True"] if arguments.dry_run else [])
+
+
+def _refuse_unknown(argv: list[str]) -> None:
+    """Beam drops options it does not know with a warning; a misspelt one must not change what a job does."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in {ArchivaeOptions, *PipelineOptions.__subclasses__()}:
+        options._add_argparse_args(parser)
+    _, unknown = parser.parse_known_args(argv)
+    if unknown:
+        raise UsageError(f"unknown options: {' '.join(unknown)}; see archivae --help and Apache Beam's pipeline options")
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    contents = {file: inspect(read_object(file)) for file in arguments.files}
+    if arguments.json:
+        print(json.dumps(contents, indent=2))
+        return GOOD
+    for file, content in contents.items():
+        table = Table(title=file, title_justify="left", show_header=False)
+        for name, value in content.items():
+            table.add_row(name, json.dumps(value) if isinstance(value, dict | list) else str(value))
+        Console().print(table)
+    return GOOD
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    table = Table("name", "id", "bytes", "")
+    for name, path in shipped_models().items():
+        default = "default" if name == DEFAULT_MODEL else ""
+        table.add_row(name, load_model(name).model_id().hex(), f"{path.stat().st_size:,}", default)
+    Console().print(table)
+    return GOOD
+
+
+def _report_errors(work, *arguments) -> int:  # type: ignore[no-untyped-def]
+    try:
+        return int(work(*arguments))
+    except ArchivaeError as error:
+        print(f"archivae: {error}", file=sys.stderr)
+        return BAD_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

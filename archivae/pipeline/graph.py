@@ -1,0 +1,38 @@
+"""The pipelines, as Beam graphs: plan, read, work, write."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+
+from archivae.images import OutputFormat
+from archivae.pipeline.options import Settings
+from archivae.storage import ManifestRow
+from archivae.transforms import DecodeImages, EncodeImages, Item, Job, PlanWork, ReadObjects, WriteImages
+
+
+def build(root: beam.Pipeline, settings: Settings, job: Job, models: str, pictures_only: bool) -> beam.PCollection[ManifestRow]:
+    """The whole way of a collection. ``models``: the folder of weights that decode may look into."""
+    work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job, models)
+    write = WriteImages(
+        job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
+    )
+    return (
+        root
+        | "Plan" >> PlanWork(job)
+        | "Read" >> ReadObjects(pictures_only=pictures_only)
+        | job.operation.title() >> work
+        | "Write" >> write
+    )
+
+
+def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
+    return EncodeImages(
+        settings.quality, settings.model, settings.accelerator, settings.share_model, settings.max_pixels, job.run
+    )
+
+
+def _decode(settings: Settings, job: Job, models: str) -> beam.PTransform[Item, Item]:
+    picture_format: OutputFormat = settings.format  # type: ignore[assignment]
+    return DecodeImages(
+        picture_format, models, settings.accelerator, settings.share_model, settings.max_pixels, job.run
+    )

@@ -1,0 +1,95 @@
+"""What a job is told, as Beam pipeline options: the same for the command line, a plain Beam program and Dataflow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from archivae.errors import UsageError
+from archivae.images import ENDINGS, MAX_PIXELS
+from archivae.models import ACCELERATORS, DEFAULT_MODEL
+from archivae.operations.encode import DEFAULT_QUALITY, fixed_quality
+
+OPERATIONS = ("encode", "decode")
+
+
+class ArchivaeOptions(PipelineOptions):
+    """``--operation``, ``--input``, ``--output`` and what belongs to each operation."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--operation", choices=OPERATIONS, help="what to do with each object")
+        parser.add_argument("--input", help="folder, glob, object or list of URIs")
+        parser.add_argument("--output", help="destination folder")
+        add_encode_arguments(parser)
+        add_decode_arguments(parser)
+        add_common_arguments(parser)
+
+
+def add_encode_arguments(parser: Any) -> None:
+    """The options of encode alone."""
+    parser.add_argument("--quality", type=float, default=DEFAULT_QUALITY, help="0 (smallest) to 100 (default: 60)")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)")
+
+
+def add_decode_arguments(parser: Any) -> None:
+    """The options of decode alone."""
+    parser.add_argument("--format", choices=tuple(ENDINGS), default="png", help="format to write (default: png)")
+
+
+def add_common_arguments(parser: Any) -> None:
+    """The options that every operation has."""
+    parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
+    parser.add_argument(
+        "--share_model", "--share-model", action="store_true", help="one copy of the model for all processes of a machine"
+    )
+    parser.add_argument(
+        "--max_pixels", "--max-pixels", type=int, default=MAX_PIXELS, help="refuse larger pictures (default: 100 million)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="redo what was done with other options, or is another source's"
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one run, checked."""
+
+    operation: str
+    source: str
+    destination: str
+    quality: float
+    model: str
+    format: str
+    accelerator: str
+    share_model: bool
+    max_pixels: int
+    overwrite: bool
+
+    @classmethod
+    def from_options(cls, options: PipelineOptions) -> Settings:
+        """UsageError where something is missing or out of range."""
+        own = options.view_as(ArchivaeOptions)
+        for name in ("operation", "input", "output"):
+            if not getattr(own, name):
+                raise UsageError(f"--{name} is missing")
+        if own.max_pixels < 1:
+            raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
+        fixed_quality(own.quality)
+        return cls(
+            own.operation, own.input, own.output, own.quality, own.model, own.format,
+            own.accelerator, own.share_model, own.max_pixels, own.overwrite,
+        )  # fmt: skip
+
+    def canonical(self, model_id: str) -> str:
+        """JSON of all that decides what is written: equal texts, equal outputs."""
+        decisive: dict[str, Any] = {"operation": self.operation}
+        if self.operation == "encode":
+            decisive |= {"model": model_id, "quality": fixed_quality(self.quality) / 256}
+        else:
+            decisive |= {"format": self.format}
+        return json.dumps(decisive, sort_keys=True)

@@ -1,0 +1,128 @@
+"""One run of a job: check, plan, submit, watch, report."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import apache_beam as beam
+from apache_beam.metrics import MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TestOptions
+
+from archivae.errors import DestinationError, UsageError
+from archivae.models import parse_weights, pick_device
+from archivae.pipeline.graph import build
+from archivae.pipeline.options import Settings
+from archivae.pipeline.progress_bar import progress_bar
+from archivae.pipeline.summary import Summary, read_summary
+from archivae.storage import own_path, read_fragment, read_fragments, remove_stale_scratch, stat_object
+from archivae.storage.globs import parse_glob
+from archivae.transforms import Job
+from archivae.transforms.plan import list_inputs
+from archivae.transforms.residency import CodecSource
+
+LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
+_IN_PROCESS = "FnApiRunner"
+_REFUSED = {
+    "DaskRunner": "it loses data without a word: side outputs, exception handling and file writes go missing. "
+    "Use DirectRunner with --direct_num_workers, or DataflowRunner"
+}
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run would work on."""
+
+    objects: int
+    size: int
+
+
+def run(argv: Sequence[str] | PipelineOptions, watch: bool = True) -> Summary | DryRun:
+    """Run one job to its end and say what became of it. ``watch`` shows a progress bar for local runners.
+
+    Raises an ArchivaeError before anything is read where the options, the accelerator or the destination are wrong.
+    """
+    options = argv if isinstance(argv, PipelineOptions) else PipelineOptions(list(argv))
+    settings = Settings.from_options(options)
+    runner = _pick_runner(options)
+    job = make_job(settings)
+    if options.view_as(TestOptions).dry_run:
+        sizes = [max(found.size, 0) for found in list_inputs(job)]
+        return DryRun(len(sizes), sum(sizes))
+    if runner in LOCAL_RUNNERS:
+        pick_device(settings.accelerator)
+    next(list_inputs(job), None)  # a source that holds nothing is an error now, not in a worker
+    check_destination(job)
+    remove_stale_scratch(job.destination)
+    began = time.monotonic()
+    with _watched(runner in LOCAL_RUNNERS and watch, settings.operation) as progress:
+        skipped = submit(options, settings, make_job(settings, job.run, progress))
+    return read_summary(job, skipped, time.monotonic() - began)
+
+
+def make_job(settings: Settings, run: str = "", progress: str = "") -> Job:
+    """What the workers are told."""
+    model_id = ""
+    if settings.operation == "encode":
+        model_id = parse_weights(CodecSource(settings.model).weight_file()).model_id().hex()
+    return Job(
+        operation=settings.operation,
+        source=settings.source,
+        destination=settings.destination,
+        options=settings.canonical(model_id),
+        run=run or f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        format=settings.format,
+        overwrite=settings.overwrite,
+        progress=progress,
+    )
+
+
+def submit(options: PipelineOptions, settings: Settings, job: Job) -> int:
+    """Build the graph and run it to its end on the runner that ``options`` name; how many objects were done before."""
+    literal = stat_object(settings.source) is not None  # one object, or a list: each was meant to be a picture
+    pipeline = beam.Pipeline(options=options)
+    build(pipeline, settings, job, models_folder(settings.source), pictures_only=not literal)
+    result = pipeline.run()
+    result.wait_until_finish()
+    found = result.metrics().query(MetricsFilter().with_name("skipped"))["counters"]
+    return sum(int(count.result) for count in found)
+
+
+def models_folder(source: str) -> str:
+    """Where the archive that is decoded keeps its models: beside it if ``source`` is a file, else in its root."""
+    if stat_object(source) is not None:
+        return own_path(source.rpartition("/")[0] or ".", "models")
+    glob = parse_glob(source)
+    return own_path((glob.root if glob else source) or ".", "models")
+
+
+def check_destination(job: Job) -> None:
+    """DestinationError if an earlier run filled the destination with other options, unless the job overwrites."""
+    fragments = read_fragments(job.destination)
+    if job.overwrite or not fragments:
+        return
+    (earlier, *_) = read_fragment(fragments[-1])
+    if earlier.options != job.options:
+        raise DestinationError(
+            f"{job.destination} was filled with {earlier.options}, this run would use {job.options}: "
+            "choose another destination, the same options, or --overwrite"
+        )
+
+
+def _pick_runner(options: PipelineOptions) -> str:
+    standard = options.view_as(StandardOptions)
+    runner = (standard.runner or "DirectRunner").rpartition(".")[2]
+    if runner in _REFUSED:
+        raise UsageError(f"--runner {runner} is refused: {_REFUSED[runner]}")
+    if runner == "DirectRunner":
+        # The engine behind DirectRunner, named outright: DirectRunner would first try to download another.
+        standard.runner = _IN_PROCESS
+    return runner
+
+
+def _watched(wanted: bool, operation: str) -> AbstractContextManager[str]:
+    return progress_bar(operation) if wanted else nullcontext("")

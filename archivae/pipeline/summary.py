@@ -1,0 +1,92 @@
+"""What became of a run, read back from the destination: rows, totals, and a table of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from archivae.storage import ManifestRow, read_fragment, read_fragments
+from archivae.transforms import Job
+
+TABLE_ROWS = 40
+"""A table shows so many pictures at most; the totals count all."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows this run wrote, sorted by name; what it ``skipped`` as done before; the seconds it took."""
+
+    operation: str
+    destination: str
+    rows: tuple[ManifestRow, ...]
+    skipped: int
+    seconds: float
+
+    @property
+    def done(self) -> list[ManifestRow]:
+        return [row for row in self.rows if row.status == "done"]
+
+    @property
+    def failed(self) -> list[ManifestRow]:
+        return [row for row in self.rows if row.status == "failed"]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all well, 1 something in the dead letters."""
+        return 1 if self.failed else 0
+
+
+def read_summary(job: Job, skipped: int, seconds: float) -> Summary:
+    """The rows of ``job``'s run; those of earlier runs are left out."""
+    rows: dict[str, ManifestRow] = {}
+    for uri in reversed(read_fragments(job.destination)):
+        fragment = [row for row in read_fragment(uri) if row.run == job.run]
+        if not fragment:
+            break  # fragments are named by time: what is older is another run's
+        rows |= {row.source: row for row in fragment if row.source not in rows}
+    ordered = tuple(sorted(rows.values(), key=lambda row: row.name))
+    return Summary(job.operation, job.destination, ordered, skipped, seconds)
+
+
+def summary_table(summary: Summary) -> Table:
+    """A row a picture and the totals, for `rich`."""
+    table = Table(title=f"{summary.operation}d into {summary.destination}", title_justify="left", box=box.SIMPLE)
+    table.add_column("picture", overflow="fold")
+    for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", "coding"):
+        table.add_column(name, justify="right")
+    for row in summary.done[:TABLE_ROWS]:
+        table.add_row(row.name, *_figures([row]), row.coding)
+    if len(summary.done) > TABLE_ROWS:
+        table.add_row(f"... and {len(summary.done) - TABLE_ROWS} more")
+    if summary.done:
+        table.add_section()
+        table.add_row(f"{len(summary.done)} pictures", *_figures(summary.done), "")
+    return table
+
+
+def summary_lines(summary: Summary) -> list[str]:
+    """What the table does not show: counts, time, failures."""
+    aside = sum(row.status == "not-a-picture" for row in summary.rows)
+    rate = len(summary.done) / summary.seconds if summary.seconds else math.nan
+    counts = f"{len(summary.done)} done, {summary.skipped} skipped as done before"
+    lines = [f"{counts}, {len(summary.failed)} failed, {aside} not pictures"]
+    lines.append(f"{summary.seconds:.1f} s, {rate:.2f} pictures/s")
+    lines += [f"failed: {row.source}: {row.error}" for row in summary.failed[:TABLE_ROWS]]
+    if summary.failed:
+        lines.append(f"all failures: {summary.destination}/_archivae/dead-letters-*.jsonl")
+    return lines
+
+
+def _figures(rows: Sequence[ManifestRow]) -> list[str]:
+    """Bytes in and out, ratio, bits per pixel and PSNR of rows together (PSNR: the mean of the lossy ones)."""
+    before, after = sum(row.bytes for row in rows), sum(row.archive_bytes for row in rows)
+    pixels = sum(row.height * row.width for row in rows)
+    archived = after if rows[0].operation == "encode" else before
+    levels = [row.psnr for row in rows if row.psnr and math.isfinite(row.psnr)]
+    exact = any(math.isinf(row.psnr) for row in rows)
+    level = f"{sum(levels) / len(levels):.2f}" if levels else ("exact" if exact else "-")
+    return [f"{before:,}", f"{after:,}", f"{before / after:.2f}" if after else "-", f"{8 * archived / pixels:.3f}", level]

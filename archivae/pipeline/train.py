@@ -1,0 +1,117 @@
+"""``archivae train``: fit a model to a collection of pictures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import MISSING, fields
+
+from archivae.pipeline.training.options import CodecOptions
+
+_DESCRIPTION = """\
+Train the photo codec on a folder, glob or bucket of pictures. The weight file that comes out is OUT/NAME.safetensors.
+The same command goes on where a killed run stopped. On several GPUs: torchrun --nproc-per-node=8 -m archivae train ...
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Mount ``train`` and below it a command for each kind of model; the parsed ``run`` is the function to call."""
+    train = subparsers.add_parser("train", help="fit a model to your pictures", description=__doc__)
+    kinds = train.add_subparsers(dest="kind", metavar="KIND", required=True)
+    codec = kinds.add_parser("codec", help="the photo codec", description=_DESCRIPTION)
+    add_arguments(codec)
+    codec.set_defaults(run=run)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``archivae train codec``; what is left out takes the default of `CodecOptions`."""
+    for add in (_add_places, _add_plan, _add_machine):
+        add(parser)
+    parser.set_defaults(
+        **{f.name: f.default for f in fields(CodecOptions) if f.default is not MISSING}, architecture={}
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train as asked; the exit code. ArchivaeErrors are left to the caller."""
+    options = CodecOptions(**{f.name: getattr(args, f.name) for f in fields(CodecOptions)})
+    # cuBLAS reads it once, when CUDA starts: without it, equal runs differ in their last bits.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    from archivae.pipeline.training.job import train_codec  # takes seconds to import, and --help does without it
+
+    train_codec(options)
+    return 0
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    places = parser.add_argument_group("places")
+    places.add_argument("--data", metavar="GLOB", required=True, help="pictures: a folder, a glob, or gs://bucket/...")
+    places.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, logs and the weight file")
+    places.add_argument("--name", help="name of the weight file (%(default)s)")
+    places.add_argument(
+        "--export-only", action="store_true", help="don't train: write the weight file of the last checkpoint"
+    )
+    places.add_argument(
+        "--memory", type=_positive, metavar="GIB", help="pictures held in memory, per process, at most (%(default)s)"
+    )
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    plan = parser.add_argument_group("plan", "equal plans over equal pictures on equal machines follow the same curve")
+    plan.add_argument("--steps", type=int, metavar="N", help="optimiser steps of the whole run (%(default)s)")
+    plan.add_argument("--batch", type=int, metavar="N", help="crops a step, over all processes (%(default)s)")
+    plan.add_argument("--crop", type=int, metavar="PIXELS", help="side of a crop, a multiple of 64 (%(default)s)")
+    plan.add_argument("--seed", type=int, metavar="N", help="of weights, crops and noise (%(default)s)")
+    plan.add_argument(
+        "--muon-rate", type=_positive, metavar="RATE", help="peak learning rate of the matrices (%(default)s)"
+    )
+    plan.add_argument(
+        "--adam-rate", type=_positive, metavar="RATE", help="peak learning rate of all else (%(default)s)"
+    )
+    plan.add_argument(
+        "--init", metavar="FILE", help="a weight file or shipped model to train on; a fresh model without"
+    )
+    plan.add_argument(
+        "--architecture", nargs="+", action=_Counts, metavar="NAME=N", help="sizes unlike the shipped model's: fine=128"
+    )
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to compute (%(default)s)")
+    machine.add_argument(
+        "--precision",
+        choices=("auto", "bf16", "float32"),
+        help="of convolutions; auto: bf16 where it is native (%(default)s)",
+    )
+    machine.add_argument(
+        "--checkpoint-every", type=_whole, metavar="N", help="steps from one checkpoint to the next (%(default)s)"
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a positive number, found {text}")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, found {text}")
+    return value
+
+
+class _Counts(argparse.Action):
+    """``NAME=N ...`` as a dictionary."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, *_: object
+    ) -> None:
+        assert isinstance(values, list)
+        try:
+            counts = {name: int(count) for name, count in (text.split("=") for text in values)}
+        except ValueError:
+            parser.error(f"argument --architecture: expected NAME=N such as fine=128, found {' '.join(values)}")
+        setattr(namespace, self.dest, counts)

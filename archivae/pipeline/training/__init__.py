@@ -1,0 +1,1 @@
+"""The jobs behind ``archivae train``: pictures in, checkpoints, reports and weight files out."""

@@ -1,0 +1,55 @@
+"""Where a training run keeps its things: the checkpoint, the logs and the weight file."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+from typing import Any
+
+import torch
+
+from archivae.errors import ModelError
+from archivae.models import PhotoWeights
+from archivae.storage import read_object, remove_stale_scratch, scratch_of, stat_object, write_object
+
+CHECKPOINT = "checkpoint.pt"
+
+
+class TrainingFolder:
+    """A folder on disk or in a bucket. Whatever is written there is whole or absent."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        self.logs = os.path.join(uri, "tensorboard")
+
+    def tidy(self) -> None:
+        """Remove what a killed run left half written."""
+        remove_stale_scratch(self.uri)
+
+    def read_checkpoint(self) -> dict[str, Any] | None:
+        """The checkpoint, if there is one. ModelError if it is none."""
+        uri = f"{self.uri}/{CHECKPOINT}"
+        if stat_object(uri) is None:
+            return None
+        try:
+            state: dict[str, Any] = torch.load(io.BytesIO(read_object(uri)), map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise ModelError(
+                f"expected a training checkpoint in {uri!r}, found {error}; remove it to begin anew"
+            ) from error
+        return state
+
+    def write_checkpoint(self, state: dict[str, Any]) -> None:
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        self._write(CHECKPOINT, buffer.getvalue())
+
+    def write_model(self, weights: PhotoWeights) -> str:
+        """The URI of the weight file that was written."""
+        return self._write(f"{weights.name}.safetensors", weights.to_bytes())
+
+    def _write(self, name: str, data: bytes) -> str:
+        uri = f"{self.uri}/{name}"
+        write_object(uri, data, scratch=scratch_of(self.uri))
+        return uri

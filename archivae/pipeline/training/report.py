@@ -1,0 +1,111 @@
+"""How a run is going: a progress bar on a terminal, lines elsewhere, and TensorBoard."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from torch import Tensor
+
+from archivae.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+STEPS_A_REPORT = 10
+SECONDS_A_LINE = 10.0
+"""Lines in a log come no more often than this; a terminal and TensorBoard see every report."""
+
+
+class Standing(NamedTuple):
+    """Means over the last steps: ``loss``, ``bpp`` (estimated), ``psnr`` (dB); and how fast the run is."""
+
+    step: int
+    steps: int
+    loss: float
+    bpp: float
+    psnr: float
+    steps_a_second: float
+
+    def __str__(self) -> str:
+        left = timedelta(seconds=round((self.steps - self.step) / self.steps_a_second))
+        return (
+            f"step {self.step}/{self.steps}  loss {self.loss:.4f}  {self.bpp:.3f} bpp  {self.psnr:.2f} dB  "
+            f"{self.steps_a_second:.2f} steps/s  {left} left"
+        )
+
+
+class Report:
+    """Takes the metrics of every step and shows their means; a context manager, like the progress bar it holds."""
+
+    def __init__(self, console: Console, step: int, steps: int, writer: SummaryWriter | None) -> None:
+        self._console = console
+        self._writer = writer
+        self._steps = steps
+        self._reported = step
+        self._sums: Tensor | None = None
+        self._began = time.monotonic()
+        self._line_due = -math.inf
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("training", total=steps, completed=step)
+
+    def __enter__(self) -> Report:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+        if self._writer is not None:
+            self._writer.close()
+
+    def add(self, step: int, metrics: Tensor, *, show: bool) -> None:
+        """``metrics`` (3,): loss, bits per pixel, squared error; shown every few steps and when ``show`` says so.
+
+        ModelError if they are no numbers any more: then nothing of the model is worth keeping.
+        """
+        self._sums = metrics if self._sums is None else self._sums + metrics
+        if show or step % STEPS_A_REPORT == 0:
+            self._show(self._standing(step, self._sums / (step - self._reported)))
+            self._reported, self._sums, self._began = step, None, time.monotonic()
+
+    def _standing(self, step: int, means: Tensor) -> Standing:
+        loss, bpp, error = means.tolist()
+        if not torch.isfinite(means).all():
+            raise ModelError(
+                f"expected a finite loss, found {loss} at step {step}; begin anew in another folder with lower "
+                "--muon-rate and --adam-rate"
+            )
+        speed = (step - self._reported) / max(time.monotonic() - self._began, 1e-9)
+        return Standing(step, self._steps, loss, bpp, -10 * math.log10(max(error, 1e-12)), speed)
+
+    def _show(self, standing: Standing) -> None:
+        self._bar.update(self._task, completed=standing.step, description=str(standing))
+        if self._writer is not None:
+            for name in ("loss", "bpp", "psnr", "steps_a_second"):
+                self._writer.add_scalar(name, getattr(standing, name), standing.step)
+        now = time.monotonic()
+        if not self._console.is_terminal and (now >= self._line_due or standing.step == self._steps):
+            self._console.print(str(standing), highlight=False, soft_wrap=True)
+            self._line_due = now + SECONDS_A_LINE
+
+
+def open_tensorboard(folder: str, step: int, console: Console) -> SummaryWriter | None:
+    """A writer into ``folder`` that hides what was logged after ``step`` before; or None, and a line that says why."""
+    if "://" in folder:
+        console.print("no TensorBoard logs: they need a local --out")
+        return None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        console.print("no TensorBoard logs: pip install 'archivae\\[train]' for them")
+        return None
+    return SummaryWriter(folder, purge_step=step + 1)

@@ -1,0 +1,105 @@
+"""Picture files to ``.avae`` files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apache_beam as beam
+
+from archivae.errors import ArchivaeError
+from archivae.images import MAX_PIXELS, open_picture
+from archivae.models import DEFAULT_MODEL
+from archivae.operations.adopt import adopt
+from archivae.operations.codec import Codec
+from archivae.operations.encode import DEFAULT_QUALITY, Encoded, Source, encode_pictures, fixed_quality
+from archivae.stopwatch import timed
+from archivae.storage import read_object
+from archivae.operations.names import archive_name
+from archivae.transforms.batching import BatchingFn
+from archivae.transforms.item import Item
+from archivae.transforms.residency import CodecSource
+
+
+@dataclass
+class EncodeImages(beam.PTransform):
+    """Encodes each `Item`'s picture file into an ``.avae`` file, verified by decoding it.
+
+    ``quality`` goes from 0 to 100; ``model`` is a shipped model's name or a weight file's URI; ``accelerator`` one of
+    `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all processes of a machine. What
+    fails travels on as a failed item.
+    """
+
+    quality: float = DEFAULT_QUALITY
+    model: str = DEFAULT_MODEL
+    accelerator: str = "auto"
+    share_model: bool = False
+    max_pixels: int = MAX_PIXELS
+    tag: str = ""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, items: beam.PCollection[Item]) -> beam.PCollection[Item]:
+        source = CodecSource(self.model, self.accelerator, self.share_model, self.tag)
+        return items | beam.ParDo(_EncodeFn(source, fixed_quality(self.quality), self.max_pixels))
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    item: Item
+    source: Source
+
+
+class _EncodeFn(BatchingFn[_Waiting]):
+    step = "encode"
+
+    def __init__(self, source: CodecSource, quality: int, max_pixels: int) -> None:
+        self._source = source
+        self._quality = quality
+        self._max_pixels = max_pixels
+
+    def setup(self) -> None:
+        super().setup()
+        self._codec: Codec = self._source.codec()
+        self.batch_limit = self._codec.batch_limit
+
+    def prepare(self, item: Item) -> tuple[Any, _Waiting, int]:
+        with timed("pixels"):
+            picture = open_picture(item.data, max_pixels=self._max_pixels)
+        height, width = picture.pixels.shape[:2]
+        facts = replace(item.facts, height=height, width=width)
+        waiting = _Waiting(replace(item, facts=facts), Source(picture, item.data))
+        return (height, width), waiting, height * width
+
+    def work(self, batch: Sequence[_Waiting]) -> list[Item]:
+        adopted = [self._adopted(waiting) for waiting in batch]
+        left = [waiting.source for waiting, found in zip(batch, adopted, strict=True) if found is None]
+        fresh = iter(encode_pictures(left, self._codec, self._quality) if left else ())
+        return [
+            found or self._finished(waiting, next(fresh)) for waiting, found in zip(batch, adopted, strict=True)
+        ]
+
+    def _adopted(self, waiting: _Waiting) -> Item | None:
+        if not waiting.item.found:
+            return None
+        try:
+            archived = read_object(waiting.item.found)
+        except ArchivaeError:
+            return None
+        encoded = adopt(waiting.source, archived, self._codec, self._quality)
+        return None if encoded is None else replace(self._finished(waiting, encoded), kept=True)
+
+    def _finished(self, waiting: _Waiting, encoded: Encoded) -> Item:
+        learned = encoded.coding.name == "LEARNED"
+        facts = replace(
+            waiting.item.facts,
+            coding=encoded.coding.name.lower(),
+            psnr=encoded.psnr,
+            quality=self._quality / 256,
+            model=self._codec.id.hex() if learned else "",
+            weights=self._source.model if learned else "",
+            notes=encoded.notes,
+        )
+        return replace(waiting.item, target=archive_name(waiting.item.target), data=encoded.data, facts=facts)

