@@ -12,13 +12,14 @@ _threads = threading.local()
 
 @contextmanager
 def timed(part: str) -> Iterator[None]:
-    """Add the seconds spent inside to ``part`` of this thread."""
-    began = time.perf_counter()
+    """Add the seconds spent inside to ``part`` of this thread, less those that parts timed within took."""
+    before, began = sum(_seconds().values()), time.perf_counter()
     try:
         yield
     finally:
         seconds = _seconds()
-        seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - began
+        within = sum(seconds.values()) - before
+        seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - began - within
 
 
 def take_seconds() -> dict[str, float]:

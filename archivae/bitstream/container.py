@@ -30,7 +30,7 @@ _TILE = struct.Struct("<II")
 PICTURE_TAG = b"HEAD"
 TILES_TAG = b"TILE"
 PAYLOAD_TAG = b"DATA"
-EXIF_TAG, ICC_TAG, XMP_TAG, NAME_TAG = b"exif", b"iccp", b"xmpp", b"srcf"
+EXIF_TAG, ICC_TAG, XMP_TAG = b"exif", b"iccp", b"xmpp"
 _CRITICAL = {PICTURE_TAG, TILES_TAG, PAYLOAD_TAG}
 
 

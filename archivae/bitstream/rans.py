@@ -219,7 +219,9 @@ class ValueDecoder:
             raise CorruptBitstreamError(f"an entropy stream has 8 + 4n bytes, found {len(data)}")
         self._state = np.uint64(int.from_bytes(data[:8], "little"))
         if self._state < STATE_FLOOR:
-            raise CorruptBitstreamError(f"an entropy stream starts at {STATE_FLOOR:#x} or above, found {self._state:#x}")
+            raise CorruptBitstreamError(
+                f"an entropy stream starts at {STATE_FLOOR:#x} or above, found {self._state:#x}"
+            )
         self._words = _plain(np.frombuffer(data, "<u4", offset=8).astype(np.uint32, copy=False))
         self._at = 0
         self._tables = tables

@@ -3,7 +3,7 @@
 from archivae.models.accelerator import ACCELERATORS, fastest_dtype, pick_device
 from archivae.models.photo.codec import PhotoCodec
 from archivae.models.photo.weights import PhotoWeights, parse_weights
-from archivae.models.shipped import DEFAULT_MODEL, load_model, read_model_bytes, shipped_by_id, shipped_ids, shipped_models
+from archivae.models.shipped import DEFAULT_MODEL, load_model, model_path, shipped_ids, shipped_models
 
 __all__ = [
     "ACCELERATORS",
@@ -12,10 +12,9 @@ __all__ = [
     "PhotoWeights",
     "fastest_dtype",
     "load_model",
+    "model_path",
     "parse_weights",
     "pick_device",
-    "read_model_bytes",
-    "shipped_by_id",
     "shipped_ids",
     "shipped_models",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args, Literal
+from typing import Literal, get_args
 
 import torch
 

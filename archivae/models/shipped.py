@@ -17,27 +17,21 @@ def shipped_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_FOLDER.glob("*.safetensors"))}
 
 
-def read_model_bytes(name: str) -> bytes:
-    """The weight file of a shipped model, or of a local path ending in ``.safetensors``."""
+def model_path(name: str) -> Path:
+    """The weight file of a shipped model, or a local path ending in ``.safetensors``. UnknownModelError if neither."""
     path = Path(name) if name.endswith(".safetensors") else shipped_models().get(name)
     if path is None or not path.is_file():
         known = ", ".join(shipped_models())
         raise UnknownModelError(f"expected a model of {known}, or a .safetensors file, found {name!r}")
-    return path.read_bytes()
+    return path
 
 
 def load_model(name: str = DEFAULT_MODEL) -> PhotoWeights:
     """A shipped model by name, or one from a ``.safetensors`` file. UnknownModelError, or ModelError if damaged."""
-    return parse_weights(read_model_bytes(name))
+    return parse_weights(model_path(name).read_bytes())
 
 
 @cache
 def shipped_ids() -> dict[bytes, str]:
     """Names of the shipped models by id."""
     return {load_model(name).model_id(): name for name in shipped_models()}
-
-
-def shipped_by_id(model_id: bytes) -> PhotoWeights | None:
-    """The shipped model with that id, if any."""
-    name = shipped_ids().get(model_id)
-    return None if name is None else load_model(name)

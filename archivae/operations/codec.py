@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from archivae.bitstream import Tile
 from archivae.errors import UnknownModelError
-from archivae.models import PhotoCodec, PhotoWeights, fastest_dtype, load_model, pick_device, shipped_by_id
+from archivae.models import PhotoCodec, PhotoWeights, fastest_dtype, load_model, model_path, pick_device, shipped_ids
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -40,7 +40,7 @@ FindCodec = Callable[[bytes], Codec]
 """From a model's id to a codec; UnknownModelError if it is not to be had."""
 
 _lock = threading.Lock()
-_kept: dict[tuple[bytes, str], PhotoCodec] = {}
+_kept: dict[tuple[str, str], PhotoCodec] = {}
 
 
 def put_on_device(weights: PhotoWeights, accelerator: str) -> PhotoCodec:
@@ -49,30 +49,26 @@ def put_on_device(weights: PhotoWeights, accelerator: str) -> PhotoCodec:
     return PhotoCodec(weights, device, fastest_dtype(device))
 
 
-def keep_codec(weights: PhotoWeights, accelerator: str) -> PhotoCodec:
-    """The process's own codec for these weights, made at the first call; safe to call from many threads."""
-    key = (weights.model_id(), accelerator)
+def named_codec(model: str, accelerator: str = "auto") -> PhotoCodec:
+    """The process's codec of a shipped model's name or a weight file's path, made at the first call; thread-safe."""
+    path = model_path(model)
+    key = (f"{path} {path.stat().st_mtime_ns}", accelerator)
     with _lock:
         if key not in _kept:
-            _kept[key] = put_on_device(weights, accelerator)
+            _kept[key] = put_on_device(load_model(model), accelerator)
         return _kept[key]
 
 
 def find_shipped_codec(model_id: bytes, accelerator: str = "auto") -> PhotoCodec:
-    """The process's codec of the shipped model with that id."""
+    """The process's codec with that id: a shipped model's, or one that `named_codec` gave before."""
     with _lock:
-        for (kept_id, kept_accelerator), codec in _kept.items():
-            if kept_id == model_id and kept_accelerator == accelerator:
+        for (_, kept_accelerator), codec in _kept.items():
+            if codec.id == model_id and kept_accelerator == accelerator:
                 return codec
-    weights = shipped_by_id(model_id)
-    if weights is None:
+    name = shipped_ids().get(model_id)
+    if name is None:
         raise UnknownModelError(
             f"the bitstream needs model {model_id.hex()}, which this release does not ship: "
             "give its weights, as found in the archive's _archivae/models/, with model=..."
         )
-    return keep_codec(weights, accelerator)
-
-
-def named_codec(model: str, accelerator: str = "auto") -> PhotoCodec:
-    """The process's codec of a shipped model's name or a weight file's path."""
-    return keep_codec(load_model(model), accelerator)
+    return named_codec(name, accelerator)

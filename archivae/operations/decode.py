@@ -28,9 +28,7 @@ class BatchKey:
     tile_side: int
 
 
-def decode(
-    data: bytes, *, model: str | None = None, accelerator: str = "auto", max_pixels: int = MAX_PIXELS
-) -> Pixels:
+def decode(data: bytes, *, model: str | None = None, accelerator: str = "auto", max_pixels: int = MAX_PIXELS) -> Pixels:
     """The picture in ``.avae`` bytes: (H, W, 1) or (H, W, 3) uint8.
 
     ``model`` gives a weight file, or a shipped model's name, to decode with; by default the bitstream names its own.
@@ -38,9 +36,7 @@ def decode(
     not know, PictureTooLargeError over ``max_pixels``.
     """
     stream = read_bitstream(data, max_pixels=max_pixels)
-    find = partial(find_shipped_codec, accelerator=accelerator)
-    if model is not None:
-        find = _only(model, accelerator)
+    find = partial(find_shipped_codec, accelerator=accelerator) if model is None else _only(model, accelerator)
     return decode_stream(stream, find).pixels
 
 
@@ -78,7 +74,9 @@ def stored_picture(stream: Bitstream) -> Picture:
         raise CorruptBitstreamError("the stored original does not have the SHA-256 that the header gives it")
     picture = open_picture(stream.payload, max_pixels=size[0] * size[1])
     if picture.pixels.shape != size:
-        raise CorruptBitstreamError(f"the header promises a picture of {size}, the stored one has {picture.pixels.shape}")
+        raise CorruptBitstreamError(
+            f"the header promises a picture of {size}, the stored one has {picture.pixels.shape}"
+        )
     return picture
 
 

@@ -18,8 +18,8 @@ from archivae.images import MAX_PIXELS, Metadata, Picture, open_picture, pack_lo
 from archivae.models import DEFAULT_MODEL
 from archivae.models.photo.codec import TILE_SIDE
 from archivae.operations.codec import Codec, Pixels, named_codec
-from archivae.operations.decode import stored_picture
 from archivae.operations.colour import from_rgb, to_rgb
+from archivae.operations.decode import stored_picture
 from archivae.operations.quality import psnr
 from archivae.stopwatch import timed
 
@@ -83,7 +83,9 @@ def encode(
 
 def encode_file(data: bytes, codec: Codec, quality: float, *, max_pixels: int = MAX_PIXELS) -> Encoded:
     """One picture file into an ``.avae`` file, metadata included. Raises what `open_picture` raises."""
-    (encoded,) = encode_pictures([Source(open_picture(data, max_pixels=max_pixels), data)], codec, fixed_quality(quality))
+    (encoded,) = encode_pictures(
+        [Source(open_picture(data, max_pixels=max_pixels), data)], codec, fixed_quality(quality)
+    )
     return encoded
 
 
@@ -119,9 +121,7 @@ def _write(source: Source, coding: Coding, **fields: Any) -> bytes:
     height, width, channels = source.picture.pixels.shape
     # An original carries its metadata within its own bytes.
     ancillary = {} if coding is Coding.ORIGINAL else _ancillary(source.picture.metadata)
-    return write_bitstream(
-        Bitstream(height, width, channels, coding, source.sha256, ancillary=ancillary, **fields)
-    )
+    return write_bitstream(Bitstream(height, width, channels, coding, source.sha256, ancillary=ancillary, **fields))
 
 
 def _ancillary(metadata: Metadata) -> dict[bytes, bytes]:

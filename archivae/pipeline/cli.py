@@ -7,14 +7,17 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from archivae.errors import ArchivaeError, UsageError
+from archivae.errors import ArchivaeError, BitstreamError, UsageError
 from archivae.models import DEFAULT_MODEL, load_model, shipped_models
 from archivae.operations.inspect import inspect
+from archivae.pipeline import evaluate, train
 from archivae.pipeline.options import (
     ArchivaeOptions,
     add_common_arguments,
@@ -49,7 +52,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_encode_arguments(encode)
     add_decode_arguments(decode)
     for command in (encode, decode):
-        command.add_argument("source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://")
+        command.add_argument(
+            "source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://"
+        )
         command.add_argument("destination", help="folder; local or gs://")
         add_common_arguments(command)
         command.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
@@ -57,6 +62,8 @@ def build_parser() -> argparse.ArgumentParser:
     look.add_argument("files", nargs="+", metavar="FILE")
     look.add_argument("--json", action="store_true")
     look.set_defaults(run=_inspect)
+    train.add_parser(commands)
+    evaluate.add_parser(commands)
     commands.add_parser("models", help="the models shipped with this release").set_defaults(run=_models)
     return parser
 
@@ -76,7 +83,7 @@ def _run_pipeline(argv: list[str]) -> int:
     if isinstance(result, DryRun):
         console.print(f"would work on {result.objects:,} objects, {result.size:,} bytes; nothing was done")
         return GOOD
-    if result.rows:
+    if result.done:
         console.print(summary_table(result))
     for line in summary_lines(result):
         console.print(line, markup=False, highlight=False)
@@ -96,24 +103,37 @@ def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
 def _refuse_unknown(argv: list[str]) -> None:
     """Beam drops options it does not know with a warning; a misspelt one must not change what a job does."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for options in {ArchivaeOptions, *PipelineOptions.__subclasses__()}:
-        options._add_argparse_args(parser)
+    every: set[type[PipelineOptions]] = {ArchivaeOptions, *PipelineOptions.__subclasses__()}
+    for options in every:
+        options._add_argparse_args(parser)  # type: ignore[arg-type]
     _, unknown = parser.parse_known_args(argv)
     if unknown:
-        raise UsageError(f"unknown options: {' '.join(unknown)}; see archivae --help and Apache Beam's pipeline options")
+        raise UsageError(
+            f"unknown options: {' '.join(unknown)}; see archivae --help and Apache Beam's pipeline options"
+        )
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    contents = {file: inspect(read_object(file)) for file in arguments.files}
+    contents: dict[str, dict[str, Any]] = {}
+    for file in arguments.files:
+        data = read_object(file)
+        try:
+            contents[file] = inspect(data)
+        except BitstreamError as error:
+            print(f"archivae: {file}: {error}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(contents, indent=2))
-        return GOOD
-    for file, content in contents.items():
-        table = Table(title=file, title_justify="left", show_header=False)
-        for name, value in content.items():
-            table.add_row(name, json.dumps(value) if isinstance(value, dict | list) else str(value))
-        Console().print(table)
-    return GOOD
+    else:
+        for file, content in contents.items():
+            Console().print(_contents_table(file, content))
+    return GOOD if len(contents) == len({*arguments.files}) else DEAD_LETTERS
+
+
+def _contents_table(file: str, content: dict[str, Any]) -> Table:
+    table = Table(title=escape(file), title_justify="left", show_header=False)
+    for name, value in content.items():
+        table.add_row(name, escape(json.dumps(value) if isinstance(value, dict | list) else str(value)))
+    return table
 
 
 def _models(arguments: argparse.Namespace) -> int:

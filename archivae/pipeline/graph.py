@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from archivae.images import OutputFormat
 from archivae.pipeline.options import Settings
@@ -10,16 +11,16 @@ from archivae.storage import ManifestRow
 from archivae.transforms import DecodeImages, EncodeImages, Item, Job, PlanWork, ReadObjects, WriteImages
 
 
-def build(root: beam.Pipeline, settings: Settings, job: Job, models: str, pictures_only: bool) -> beam.PCollection[ManifestRow]:
-    """The whole way of a collection. ``models``: the folder of weights that decode may look into."""
-    work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job, models)
+def build(root: beam.Pipeline, settings: Settings, job: Job) -> PCollection[ManifestRow]:
+    """The whole way of a collection."""
+    work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job)
     write = WriteImages(
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
     )
     return (
         root
         | "Plan" >> PlanWork(job)
-        | "Read" >> ReadObjects(pictures_only=pictures_only)
+        | "Read" >> ReadObjects(pictures_only=not job.named)
         | job.operation.title() >> work
         | "Write" >> write
     )
@@ -31,8 +32,12 @@ def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
     )
 
 
-def _decode(settings: Settings, job: Job, models: str) -> beam.PTransform[Item, Item]:
+def _decode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
     picture_format: OutputFormat = settings.format  # type: ignore[assignment]
     return DecodeImages(
-        picture_format, models, settings.accelerator, settings.share_model, settings.max_pixels, job.run
+        picture_format,
+        accelerator=settings.accelerator,
+        share_model=settings.share_model,
+        max_pixels=settings.max_pixels,
+        tag=job.run,
     )

@@ -33,7 +33,9 @@ class ArchivaeOptions(PipelineOptions):
 def add_encode_arguments(parser: Any) -> None:
     """The options of encode alone."""
     parser.add_argument("--quality", type=float, default=DEFAULT_QUALITY, help="0 (smallest) to 100 (default: 60)")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
+    )
 
 
 def add_decode_arguments(parser: Any) -> None:
@@ -45,10 +47,17 @@ def add_common_arguments(parser: Any) -> None:
     """The options that every operation has."""
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
     parser.add_argument(
-        "--share_model", "--share-model", action="store_true", help="one copy of the model for all processes of a machine"
+        "--share_model",
+        "--share-model",
+        action="store_true",
+        help="one copy of the model for all processes of a machine",
     )
     parser.add_argument(
-        "--max_pixels", "--max-pixels", type=int, default=MAX_PIXELS, help="refuse larger pictures (default: 100 million)"
+        "--max_pixels",
+        "--max-pixels",
+        type=int,
+        default=MAX_PIXELS,
+        help="refuse larger pictures (default: 100 million)",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="redo what was done with other options, or is another source's"

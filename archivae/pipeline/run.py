@@ -19,10 +19,9 @@ from archivae.pipeline.graph import build
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
 from archivae.pipeline.summary import Summary, read_summary
-from archivae.storage import own_path, read_fragment, read_fragments, remove_stale_scratch, stat_object
-from archivae.storage.globs import parse_glob
+from archivae.storage import read_fragment, read_fragments, remove_stale_scratch, stat_object
 from archivae.transforms import Job
-from archivae.transforms.plan import list_inputs
+from archivae.transforms.plan import list_inputs, plan_here
 from archivae.transforms.residency import CodecSource
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
@@ -51,7 +50,8 @@ def run(argv: Sequence[str] | PipelineOptions, watch: bool = True) -> Summary | 
     runner = _pick_runner(options)
     job = make_job(settings)
     if options.view_as(TestOptions).dry_run:
-        sizes = [max(found.size, 0) for found in list_inputs(job)]
+        check_destination(job)
+        sizes = [max(item.source.size, 0) for item in plan_here(job) if item.status == "going"]
         return DryRun(len(sizes), sum(sizes))
     if runner in LOCAL_RUNNERS:
         pick_device(settings.accelerator)
@@ -78,26 +78,18 @@ def make_job(settings: Settings, run: str = "", progress: str = "") -> Job:
         format=settings.format,
         overwrite=settings.overwrite,
         progress=progress,
+        named=stat_object(settings.source) is not None,
     )
 
 
 def submit(options: PipelineOptions, settings: Settings, job: Job) -> int:
     """Build the graph and run it to its end on the runner that ``options`` name; how many objects were done before."""
-    literal = stat_object(settings.source) is not None  # one object, or a list: each was meant to be a picture
     pipeline = beam.Pipeline(options=options)
-    build(pipeline, settings, job, models_folder(settings.source), pictures_only=not literal)
+    build(pipeline, settings, job)
     result = pipeline.run()
     result.wait_until_finish()
     found = result.metrics().query(MetricsFilter().with_name("skipped"))["counters"]
     return sum(int(count.result) for count in found)
-
-
-def models_folder(source: str) -> str:
-    """Where the archive that is decoded keeps its models: beside it if ``source`` is a file, else in its root."""
-    if stat_object(source) is not None:
-        return own_path(source.rpartition("/")[0] or ".", "models")
-    glob = parse_glob(source)
-    return own_path((glob.root if glob else source) or ".", "models")
 
 
 def check_destination(job: Job) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from archivae.storage import ManifestRow, read_fragment, read_fragments
@@ -54,12 +55,12 @@ def read_summary(job: Job, skipped: int, seconds: float) -> Summary:
 
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
-    table = Table(title=f"{summary.operation}d into {summary.destination}", title_justify="left", box=box.SIMPLE)
+    table = Table(title=f"{summary.operation}d into {escape(summary.destination)}", title_justify="left", box=box.SIMPLE)
     table.add_column("picture", overflow="fold")
     for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", "coding"):
         table.add_column(name, justify="right")
     for row in summary.done[:TABLE_ROWS]:
-        table.add_row(row.name, *_figures([row]), row.coding)
+        table.add_row(escape(row.name), *_figures([row]), row.coding)
     if len(summary.done) > TABLE_ROWS:
         table.add_row(f"... and {len(summary.done) - TABLE_ROWS} more")
     if summary.done:
@@ -89,4 +90,10 @@ def _figures(rows: Sequence[ManifestRow]) -> list[str]:
     levels = [row.psnr for row in rows if row.psnr and math.isfinite(row.psnr)]
     exact = any(math.isinf(row.psnr) for row in rows)
     level = f"{sum(levels) / len(levels):.2f}" if levels else ("exact" if exact else "-")
-    return [f"{before:,}", f"{after:,}", f"{before / after:.2f}" if after else "-", f"{8 * archived / pixels:.3f}", level]
+    return [
+        f"{before:,}",
+        f"{after:,}",
+        f"{before / after:.2f}" if after else "-",
+        f"{8 * archived / pixels:.3f}",
+        level,
+    ]

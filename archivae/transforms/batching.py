@@ -49,7 +49,7 @@ class BatchingFn(beam.DoFn, Generic[Prepared]):
         self._metrics = StepMetrics(self.step)
 
     def start_bundle(self) -> None:
-        self._buckets: Buckets[_Waiting[Prepared]] = Buckets(self.batch_limit)
+        self._buckets: Buckets[_Waiting[Prepared]] = Buckets(lambda: self.batch_limit)
 
     def process(
         self, item: Item, timestamp: Any = beam.DoFn.TimestampParam, window: Any = beam.DoFn.WindowParam

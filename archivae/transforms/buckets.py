@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 Member = TypeVar("Member")
@@ -14,14 +14,16 @@ PIXEL_BUDGET = 64_000_000
 class Buckets(Generic[Member]):
     """Members waiting by key. `add` and `drain` give the batches that are ready.
 
-    >>> buckets = Buckets(limit=2)
+    ``limit`` is asked at each `add`: the codec that sets it may be found only then.
+
+    >>> buckets = Buckets(limit=lambda: 2)
     >>> [list(buckets.add(size, name, 1)) for size, name in (("s", "a"), ("l", "b"), ("s", "c"))]
     [[], [], [['a', 'c']]]
     >>> list(buckets.drain())
     [['b']]
     """
 
-    def __init__(self, limit: int, pixel_budget: int = PIXEL_BUDGET) -> None:
+    def __init__(self, limit: Callable[[], int], pixel_budget: int = PIXEL_BUDGET) -> None:
         self._limit = limit
         self._budget = pixel_budget
         self._waiting: dict[Hashable, list[Member]] = {}
@@ -31,7 +33,7 @@ class Buckets(Generic[Member]):
         """Put ``member``, of so many ``pixels``, into its bucket; batches that this fills or crowds out."""
         self._waiting.setdefault(key, []).append(member)
         self._pixels[key] = self._pixels.get(key, 0) + pixels
-        if len(self._waiting[key]) >= self._limit:
+        if len(self._waiting[key]) >= self._limit():
             yield self._take(key)
         while sum(self._pixels.values()) > self._budget:
             yield self._take(max(self._pixels, key=self._pixels.__getitem__))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from archivae.bitstream import Bitstream, Coding, read_bitstream
 from archivae.bitstream.container import QUALITY_STEP
-from archivae.errors import UnknownModelError
+from archivae.errors import ModelError, UnknownModelError
 from archivae.images import ENDINGS, MAX_PIXELS, OutputFormat
 from archivae.models import shipped_ids
 from archivae.operations.codec import Codec
 from archivae.operations.decode import batch_key, decode_learned, picture_file, stored_picture
-from archivae.storage import stat_object
 from archivae.operations.names import ARCHIVE_ENDING, decoded_name
+from archivae.storage import own_path, stat_object
+from archivae.storage.names import scheme_of
 from archivae.transforms.batching import BatchingFn
 from archivae.transforms.item import Item
 from archivae.transforms.residency import CodecSource
@@ -25,8 +28,9 @@ from archivae.transforms.residency import CodecSource
 class DecodeImages(beam.PTransform):
     """Decodes each `Item`'s ``.avae`` file into a picture file of ``format``.
 
-    ``models`` is a folder of weight files named by their ids, such as an archive's ``_archivae/models``: where models
-    are looked up that this release does not ship. What fails travels on as a failed item.
+    Models that this release does not ship are looked for in ``models``, a folder of weight files named by their ids; by
+    default in the archive that the file lies in: ``_archivae/models`` in the nearest folder above it that has the model.
+    The other fields are those of `EncodeImages`. What fails travels on as a failed item.
     """
 
     format: OutputFormat = "png"
@@ -39,7 +43,7 @@ class DecodeImages(beam.PTransform):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def expand(self, items: beam.PCollection[Item]) -> beam.PCollection[Item]:
+    def expand(self, items: PCollection[Item]) -> PCollection[Item]:
         return items | beam.ParDo(_DecodeFn(self))
 
 
@@ -55,7 +59,8 @@ class _DecodeFn(BatchingFn[_Parsed]):
     def __init__(self, settings: DecodeImages) -> None:
         self._format = settings.format
         self._models = settings.models
-        self._source = CodecSource("", settings.accelerator, settings.share_model, settings.tag)
+        tag = settings.tag or uuid.uuid4().hex
+        self._source = CodecSource("", settings.accelerator, settings.share_model, tag)
         self._max_pixels = settings.max_pixels
 
     def setup(self) -> None:
@@ -74,13 +79,13 @@ class _DecodeFn(BatchingFn[_Parsed]):
         )
         key: Hashable = stream.coding
         if stream.coding is Coding.LEARNED:
-            self.batch_limit = self._find_codec(stream.model_id).batch_limit
+            self.batch_limit = self._find_codec(stream.model_id, item.source.uri).batch_limit
             key = batch_key(stream)
         return key, _Parsed(replace(item, facts=facts), stream), stream.height * stream.width
 
     def work(self, batch: Sequence[_Parsed]) -> list[Item]:
         if batch[0].stream.coding is Coding.LEARNED:
-            pictures = decode_learned([parsed.stream for parsed in batch], self._find_codec)
+            pictures = decode_learned([parsed.stream for parsed in batch], self._codecs.__getitem__)
         else:
             pictures = [stored_picture(parsed.stream) for parsed in batch]
         return [
@@ -99,20 +104,34 @@ class _DecodeFn(BatchingFn[_Parsed]):
             return name
         return decoded_name(name, ENDINGS[self._format])
 
-    def _find_codec(self, model_id: bytes) -> Codec:
+    def _find_codec(self, model_id: bytes, archived: str) -> Codec:
         if model_id not in self._codecs:
-            self._codecs[model_id] = self._model_source(model_id).codec()
+            model = shipped_ids().get(model_id) or self._find_weights(f"{model_id.hex()}.safetensors", archived)
+            codec = replace(self._source, model=model, tag=f"{self._source.tag}-{model_id.hex()}").codec()
+            if codec.id != model_id:
+                raise ModelError(f"expected model {model_id.hex()} in {model!r}, found {codec.id.hex()}: restore the file")
+            self._codecs[model_id] = codec
         return self._codecs[model_id]
 
-    def _model_source(self, model_id: bytes) -> CodecSource:
-        tag = f"{self._source.tag}-{model_id.hex()}"
-        shipped = shipped_ids().get(model_id)
-        if shipped:
-            return replace(self._source, model=shipped, tag=tag)
-        uri = f"{self._models.rstrip('/')}/{model_id.hex()}.safetensors"
-        if not self._models or stat_object(uri) is None:
-            raise UnknownModelError(
-                f"model {model_id.hex()} is not shipped with this release, nor found as {uri!r}: "
-                "name the folder that holds it, _archivae/models in the archive it belongs to"
-            )
-        return replace(self._source, model=uri, tag=tag)
+    def _find_weights(self, name: str, archived: str) -> str:
+        """The URI of the weight file that decodes the object ``archived``."""
+        folders = [self._models.rstrip("/")] if self._models else models_above(archived)
+        for folder in folders:
+            if stat_object(f"{folder}/{name}") is not None:
+                return f"{folder}/{name}"
+        raise UnknownModelError(
+            f"model {name.partition('.')[0]} is neither shipped with this release nor found in {folders[-1]!r}: "
+            "put it back, or decode with the release that ships it"
+        )
+
+
+def models_above(uri: str) -> list[str]:
+    """Where an object's archive may keep its models, nearest first: beside the object and in each folder above.
+
+    >>> models_above("gs://bucket/archive/a.jpg.avae")
+    ['gs://bucket/archive/_archivae/models', 'gs://bucket/_archivae/models']
+    """
+    root, *parts = uri.rpartition("/")[0].split("/")
+    if scheme_of(uri):  # scheme:, nothing, bucket
+        root, parts = "/".join([root, *parts[:2]]), parts[2:]
+    return [own_path("/".join([root, *parts[:depth]]) or "/", "models") for depth in range(len(parts), -1, -1)]

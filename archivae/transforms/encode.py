@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from archivae.errors import ArchivaeError
 from archivae.images import MAX_PIXELS, open_picture
@@ -14,9 +16,9 @@ from archivae.models import DEFAULT_MODEL
 from archivae.operations.adopt import adopt
 from archivae.operations.codec import Codec
 from archivae.operations.encode import DEFAULT_QUALITY, Encoded, Source, encode_pictures, fixed_quality
+from archivae.operations.names import archive_name
 from archivae.stopwatch import timed
 from archivae.storage import read_object
-from archivae.operations.names import archive_name
 from archivae.transforms.batching import BatchingFn
 from archivae.transforms.item import Item
 from archivae.transforms.residency import CodecSource
@@ -27,8 +29,8 @@ class EncodeImages(beam.PTransform):
     """Encodes each `Item`'s picture file into an ``.avae`` file, verified by decoding it.
 
     ``quality`` goes from 0 to 100; ``model`` is a shipped model's name or a weight file's URI; ``accelerator`` one of
-    `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all processes of a machine. What
-    fails travels on as a failed item.
+    `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all processes of a machine, known to
+    them by ``tag``, which is the job's own if given none. What fails travels on as a failed item.
     """
 
     quality: float = DEFAULT_QUALITY
@@ -41,8 +43,8 @@ class EncodeImages(beam.PTransform):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def expand(self, items: beam.PCollection[Item]) -> beam.PCollection[Item]:
-        source = CodecSource(self.model, self.accelerator, self.share_model, self.tag)
+    def expand(self, items: PCollection[Item]) -> PCollection[Item]:
+        source = CodecSource(self.model, self.accelerator, self.share_model, self.tag or uuid.uuid4().hex)
         return items | beam.ParDo(_EncodeFn(source, fixed_quality(self.quality), self.max_pixels))
 
 
@@ -77,9 +79,7 @@ class _EncodeFn(BatchingFn[_Waiting]):
         adopted = [self._adopted(waiting) for waiting in batch]
         left = [waiting.source for waiting, found in zip(batch, adopted, strict=True) if found is None]
         fresh = iter(encode_pictures(left, self._codec, self._quality) if left else ())
-        return [
-            found or self._finished(waiting, next(fresh)) for waiting, found in zip(batch, adopted, strict=True)
-        ]
+        return [found or self._finished(waiting, next(fresh)) for waiting, found in zip(batch, adopted, strict=True)]
 
     def _adopted(self, waiting: _Waiting) -> Item | None:
         if not waiting.item.found:

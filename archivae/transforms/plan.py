@@ -5,23 +5,31 @@ The join also spreads the *names* over the workers, before anything is read.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
-from archivae.errors import DestinationError, StorageError
+from archivae.errors import ArchivaeError, DestinationError, UnsafeNameError
 from archivae.images import ENDINGS
-from archivae.storage import ManifestRow, StoredObject, join, list_source, read_fragment, read_fragments
 from archivae.operations.names import ARCHIVE_ENDING, archive_name, assign_decoded_names, collision_group
-from archivae.transforms.item import Item
+from archivae.storage import ManifestRow, StoredObject, join, list_source, read_fragment, read_fragments
+from archivae.storage.names import is_own, normal
+from archivae.storage.objects import store_of
+from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.progress import PLANNED, tally
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a run over a collection is told. ``options`` is the canonical JSON of all that decides the outputs."""
+    """What a run over a collection is told.
+
+    ``options`` is the canonical JSON of all that decides the outputs. ``named``: the source is one object or a list of
+    objects, not a folder or glob, so each is meant to be what the operation takes.
+    """
 
     operation: str
     source: str
@@ -31,6 +39,7 @@ class Job:
     format: str = "png"
     overwrite: bool = False
     progress: str = ""
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,19 +59,19 @@ def settle(group: Group, job: Job) -> Iterator[Item]:
     newest = {row.name: row for row in sorted(group.rows, key=lambda row: row.written)}
     targets = _targets(group, job)
     for source in sorted(group.sources, key=lambda s: s.name):
-        item = Item(source, source.name if job.operation == "encode" else targets[source.name])
+        target = targets.get(source.name, "")
+        item = Item(source, source.name if job.operation == "encode" else target)
         row = newest.get(source.name)
-        if not job.overwrite and row is not None and row.status == "done" and row.source != source.uri:
-            reason = f"{row.archive} was made of {row.source}: choose another destination, or --overwrite"
-            yield item.failed("plan", DestinationError(reason))
-        elif not source.name.endswith(ARCHIVE_ENDING) and job.operation == "decode":
+        problem = _problem(row, source, job)
+        if problem:
+            yield item.failed("plan", problem)
+        elif row is not None and _is_settled(row, source, job, target in group.outputs):
+            yield Item(source, target, status="skipped")
+        elif job.operation == "decode" and not _is_taken(source, job):
             yield item.not_a_picture()
-        elif row is not None and _is_settled(row, source, job, targets[source.name] in group.outputs):
-            yield Item(source, targets[source.name], status="skipped")
         else:
-            unrecorded = row is None and targets[source.name] in group.outputs and job.operation == "encode"
-            found = join(job.destination, targets[source.name]) if unrecorded else ""
-            yield Item(item.source, item.target, found=found)
+            unrecorded = row is None and target in group.outputs and job.operation == "encode"
+            yield replace(item, found=join(job.destination, target) if unrecorded else "")
 
 
 def group_key(name: str, operation: str) -> str:
@@ -71,11 +80,26 @@ def group_key(name: str, operation: str) -> str:
 
 
 def _targets(group: Group, job: Job) -> dict[str, str]:
-    names = [source.name for source in group.sources]
     if job.operation == "encode":
-        return {name: archive_name(name) for name in names}
+        return {source.name: archive_name(source.name) for source in group.sources}
     ending = ENDINGS[job.format]  # type: ignore[index]
-    return assign_decoded_names(names, ending)
+    return assign_decoded_names([source.name for source in group.sources if _is_taken(source, job)], ending)
+
+
+def _is_taken(source: StoredObject, job: Job) -> bool:
+    """Whether decode takes ``source``: what lies beside the ``.avae`` files in a folder it does not."""
+    return job.named or source.name.endswith(ARCHIVE_ENDING)
+
+
+def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> ArchivaeError | None:
+    """Why ``source`` can't be done, whatever is in it."""
+    try:
+        join(job.destination, source.name)
+    except UnsafeNameError as error:
+        return error
+    if job.overwrite or row is None or row.status != "done" or row.source == source.uri:
+        return None
+    return DestinationError(f"{row.archive} was made of {row.source}: choose another destination, or --overwrite")
 
 
 def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: bool) -> bool:
@@ -87,15 +111,37 @@ def list_inputs(job: Job) -> Iterator[StoredObject]:
     """What the job's source holds; encode never takes ``.avae`` files."""
     for source in list_source(job.source, exclude=job.destination):
         if job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING):
-            yield source
+            yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
 
 
 def list_outputs(destination: str) -> Iterator[str]:
     """Names of what lies in the destination, ours aside; none if there is no such folder yet."""
-    try:
-        yield from (found.name for found in list_source(destination.rstrip("/") + "/"))
-    except StorageError:
-        return
+    found = store_of(destination).walk(normal(destination))
+    return (spelled_out(entry.name) for entry in found if not is_own(entry.name))
+
+
+def plan_here(job: Job) -> Iterator[Item]:
+    """What `PlanWork` gives, made in this process."""
+    groups: defaultdict[str, _Parts] = defaultdict(_Parts)
+    for source in list_inputs(job):
+        groups[group_key(source.name, job.operation)].sources.append(source)
+    for fragment in read_fragments(job.destination):
+        for row in read_fragment(fragment):
+            groups[group_key(row.name, job.operation)].rows.append(row)
+    for name in list_outputs(job.destination):
+        groups[_output_key(name, job.operation)].outputs.append(name)
+    for parts in groups.values():
+        yield from settle(parts.group(), job)
+
+
+@dataclass
+class _Parts:
+    sources: list[StoredObject] = field(default_factory=list)
+    rows: list[ManifestRow] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+
+    def group(self) -> Group:
+        return Group(tuple(self.sources), tuple(self.rows), frozenset(self.outputs))
 
 
 class PlanWork(beam.PTransform):
@@ -105,7 +151,7 @@ class PlanWork(beam.PTransform):
         super().__init__()
         self._job = job
 
-    def expand(self, root: Any) -> beam.PCollection[Item]:
+    def expand(self, root: Any) -> PCollection[Item]:
         job = self._job
         sources = (
             root
@@ -125,7 +171,7 @@ class PlanWork(beam.PTransform):
             root
             | "Destination" >> beam.Create([job.destination])
             | "List destination" >> beam.FlatMap(list_outputs)
-            | "Key outputs" >> beam.Map(_keyed_output, job.operation)
+            | "Key outputs" >> beam.Map(lambda name, op: (_output_key(name, op), name), job.operation)
         )
         return (
             {"sources": sources, "rows": rows, "outputs": outputs}
@@ -134,13 +180,12 @@ class PlanWork(beam.PTransform):
         )
 
 
-def _keyed_output(name: str, operation: str) -> tuple[str, str]:
-    key = name.removesuffix(ARCHIVE_ENDING) if operation == "encode" else collision_group(name)
-    return key, name
+def _output_key(name: str, operation: str) -> str:
+    return name.removesuffix(ARCHIVE_ENDING) if operation == "encode" else collision_group(name)
 
 
 def _settle_joined(joined: tuple[str, dict[str, Iterable[Any]]], job: Job) -> Iterator[Item]:
     _, parts = joined
-    for item in settle(Group(tuple(parts["sources"]), tuple(parts["rows"]), frozenset(parts["outputs"])), job):
+    for item in settle(_Parts(*(list(parts[name]) for name in ("sources", "rows", "outputs"))).group(), job):
         tally(job.progress, PLANNED)
         yield item

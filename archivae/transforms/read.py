@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from archivae.errors import ArchivaeError
 from archivae.images import is_picture, picture_ending
+from archivae.operations.names import ARCHIVE_ENDING
 from archivae.stopwatch import take_seconds, timed
 from archivae.storage import generation_of, list_source, read_object
-from archivae.operations.names import ARCHIVE_ENDING
-from archivae.transforms.item import Item
+from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.metrics import StepMetrics
 
 MAX_BYTES = 1 << 30
@@ -48,7 +49,7 @@ class ReadObjects(beam.PTransform):
         super().__init__()
         self._settings = {"pictures_only": pictures_only, "max_bytes": max_bytes}
 
-    def expand(self, items: beam.PCollection[Item]) -> beam.PCollection[Item]:
+    def expand(self, items: PCollection[Item]) -> PCollection[Item]:
         return items | beam.ParDo(_ReadFn(self._settings))
 
 
@@ -74,7 +75,7 @@ class ReadImages(beam.PTransform):
         self._source = source
         self._exclude = exclude
 
-    def expand(self, root: Any) -> beam.PCollection[Item]:
+    def expand(self, root: Any) -> PCollection[Item]:
         return (
             root
             | "Source" >> beam.Create([self._source])
@@ -85,4 +86,6 @@ class ReadImages(beam.PTransform):
 
 
 def _list(source: str, exclude: str | None) -> Iterator[Item]:
-    return (Item(found, found.name) for found in list_source(source, exclude=exclude))
+    for found in list_source(source, exclude=exclude):
+        name = spelled_out(found.name)
+        yield Item(replace(found, uri=spelled_out(found.uri), name=name), name)

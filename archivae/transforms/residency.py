@@ -17,7 +17,7 @@ import numpy.typing as npt
 from apache_beam.utils.multi_process_shared import MultiProcessShared
 
 from archivae.bitstream import Tile
-from archivae.models import PhotoCodec, parse_weights, read_model_bytes, shipped_models
+from archivae.models import PhotoCodec, model_path, parse_weights, shipped_models
 from archivae.operations.codec import Codec, put_on_device
 from archivae.storage import read_object
 
@@ -47,7 +47,7 @@ class CodecSource:
 
     def weight_file(self) -> bytes:
         """The bytes of the weight file."""
-        return read_model_bytes(self.model) if self.model in shipped_models() else read_object(self.model)
+        return model_path(self.model).read_bytes() if self.model in shipped_models() else read_object(self.model)
 
     def load(self) -> PhotoCodec:
         """A new copy of the codec, on its device."""
@@ -88,7 +88,7 @@ class SharedCodec:
 
     def __init__(self, source: CodecSource) -> None:
         self._source = source
-        self._server = self._acquire()
+        self._server: Any = None
         self.id, self.batch_limit, self.copy = self._call(lambda server: server.describe())
 
     def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
@@ -101,12 +101,19 @@ class SharedCodec:
 
     def _acquire(self) -> Any:
         source = self._source
-        return MultiProcessShared(lambda: CodecServer(source), tag=f"archivae-{source.tag}", spawn_process=False).acquire()
+        return MultiProcessShared(
+            lambda: CodecServer(source), tag=f"archivae-{source.tag}", spawn_process=False
+        ).acquire()
 
     def _call(self, call: Callable[[Any], Result]) -> Result:
         for _ in range(_ATTEMPTS - 1):
             try:
-                return call(self._server)
+                return call(self._server_or_heir())
             except _OWNER_GONE:
-                self._server = self._acquire()
-        return call(self._server)
+                self._server = None
+        return call(self._server_or_heir())
+
+    def _server_or_heir(self) -> Any:
+        if self._server is None:
+            self._server = self._acquire()
+        return self._server

@@ -6,8 +6,10 @@ import math
 import time
 import uuid
 from collections.abc import Iterator
+from importlib.resources import files
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
 from archivae.errors import ArchivaeError
@@ -17,6 +19,7 @@ from archivae.storage import (
     ManifestRow,
     join,
     own_path,
+    read_object,
     scratch_of,
     stat_object,
     write_dead_letters,
@@ -36,7 +39,8 @@ class WriteImages(beam.PTransform):
     """Writes each `Item`'s bytes under ``destination`` and records it: PCollection of `Item` -> of `ManifestRow`.
 
     Objects appear whole or not at all. Once they are durable, their rows go to ``_archivae/manifest/``, failures also
-    to ``_archivae/dead-letters-*.jsonl``; weights that the destination's files need go to ``_archivae/models/``.
+    to ``_archivae/dead-letters-*.jsonl``. What decoding an archive takes goes along: the weights that its
+    files need to ``_archivae/models/``, the specification of the bitstream to ``_archivae/format.md``.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class WriteImages(beam.PTransform):
             "progress": progress,
         }
 
-    def expand(self, items: beam.PCollection[Item]) -> beam.PCollection[ManifestRow]:
+    def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
         return items | beam.ParDo(_WriteFn(**self._settings))
 
 
@@ -83,7 +87,7 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
         height=facts.height,
         width=facts.width,
         status="done" if done else item.status,  # type: ignore[arg-type]
-        coding=facts.coding,
+        coding=facts.coding,  # type: ignore[arg-type]
         archive=join(destination, item.target) if done else "",
         archive_bytes=size,
         bpp=8 * archived_bytes / pixels if done and pixels else 0.0,
@@ -105,6 +109,14 @@ def deposit_model(destination: str, model_id: str, weights: str) -> None:
     uri = own_path(destination, f"models/{model_id}.safetensors")
     if stat_object(uri) is None:
         write_object(uri, CodecSource(weights).weight_file(), scratch=scratch_of(destination))
+
+
+def deposit_format(destination: str) -> None:
+    """Put the specification of the bitstream into the archive, or this release's in place of another's."""
+    uri = own_path(destination, "format.md")
+    text = files("archivae.bitstream").joinpath("format.md").read_bytes()
+    if stat_object(uri) is None or read_object(uri) != text:
+        write_object(uri, text, scratch=scratch_of(destination))
 
 
 class _WriteFn(beam.DoFn):
@@ -143,15 +155,19 @@ class _WriteFn(beam.DoFn):
         if item.failure:
             failure = item.failure
             self._letters.append(DeadLetter(item.source.uri, failure.step, failure.error, failure.reason))
-        if item.facts.weights:
+        if row.status == "done" and row.operation == "encode":
             self._deposit(item.facts.model, item.facts.weights)
         if len(self._rows) >= ROWS_KEPT:
             self._flush()
 
     def _deposit(self, model_id: str, weights: str) -> None:
-        if model_id not in self._deposited:
+        """What it takes to decode the file; an empty ``model_id``: it needs no model."""
+        if model_id in self._deposited:
+            return
+        if model_id:
             deposit_model(self._destination, model_id, weights)
-            self._deposited.add(model_id)
+        deposit_format(self._destination)
+        self._deposited.add(model_id)
 
     def _flush(self) -> None:
         """Letters first: a row that says "failed" must never stand without its letter."""

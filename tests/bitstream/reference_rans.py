@@ -1,4 +1,4 @@
-"""The entropy coder of docs/format.md in plain Python integers, written from that text and sharing no code with rans.py.
+"""The entropy coder of docs/format.md in plain Python integers; it shares no code with rans.py.
 
 A table is ``(radius, frequencies)``: frequencies of the values -radius .. radius, then of the escape; they add up to
 2^14. Table 0 is ``None``.
@@ -31,7 +31,7 @@ def encode(values: Sequence[int], indices: Sequence[int], tables: Sequence[Table
 
 def decode(data: bytes, indices: Sequence[int], tables: Sequence[Table | None]) -> list[int]:
     """Raises ValueError where the stream is not one an encoder can have made."""
-    reader = _Reader(data)
+    reader = Reader(data)
     values = [0 if (table := tables[index]) is None else reader.value(table) for index in indices]
     if reader.state != FLOOR or reader.words:
         raise ValueError("the stream does not end where an encoder begins")
@@ -52,7 +52,9 @@ def _interval(symbol: int, frequencies: Sequence[int]) -> Interval:
     return sum(frequencies[:symbol]), frequencies[symbol], 14
 
 
-class _Reader:
+class Reader:
+    """Values one by one, each with the table it is told."""
+
     def __init__(self, data: bytes) -> None:
         if len(data) < 8 or len(data) % 4:
             raise ValueError("a stream has 8 + 4n bytes")

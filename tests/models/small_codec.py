@@ -15,23 +15,21 @@ from archivae.models.photo.trainable import TABLES, TrainableCodec
 from archivae.models.photo.transforms import Analysis, Synthesis
 from archivae.models.photo.weights import PhotoWeights
 
-SMALL = Architecture(
-    fine=16, coarse=24, latents=24, hyper=8, features=12, context=16, fine_blocks=1, coarse_blocks=1
-)
+SMALL = Architecture(fine=16, coarse=24, latents=24, hyper=8, features=12, context=16, fine_blocks=1, coarse_blocks=1)
 
 
-def small_trainable(seed: int = 1) -> TrainableCodec:
+def small_trainable(seed: int = 1, arch: Architecture = SMALL) -> TrainableCodec:
     """Random, but an autoencoder: the linear layers of the synthesis undo those of the analysis as far as they can."""
     torch.manual_seed(seed)
-    model = TrainableCodec(SMALL).requires_grad_(False)
+    model = TrainableCodec(arch).requires_grad_(False)
     _invert(model.analysis, model.synthesis)
     _spread(model)
     return model.eval()
 
 
-def small_weights(seed: int = 1, name: str = "small") -> PhotoWeights:
+def small_weights(seed: int = 1, arch: Architecture = SMALL) -> PhotoWeights:
     """`small_trainable`, frozen, with the tables of plain Gaussians."""
-    return freeze(small_trainable(seed), name, fit_tables(np.zeros((TABLES, 2 * COUNTED + 1))))
+    return freeze(small_trainable(seed, arch), "small", fit_tables(np.zeros((TABLES, 2 * COUNTED + 1))))
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,7 +66,9 @@ def assert_same(found: list[Tensor], expected: list[np.ndarray] | list[Tensor]) 
 
 @pytest.mark.parametrize("quality", QUALITIES)
 @pytest.mark.parametrize(("batch", "height", "width"), [(1, 1, 1), (1, 1, 5), (2, 3, 2)])
-def test_torch_is_the_numpy_definition(weights: PhotoWeights, batch: int, height: int, width: int, quality: int) -> None:
+def test_torch_is_the_numpy_definition(
+    weights: PhotoWeights, batch: int, height: int, width: int, quality: int
+) -> None:
     z, known = inputs(batch, height, width, seed=quality)
     found = torch_outputs(torch_networks(weights), z, known, quality)
     assert_same(found, numpy_outputs(numpy_networks(weights), z, known, quality))
@@ -88,9 +90,7 @@ def widest_weights(weights: PhotoWeights) -> PhotoWeights:
     for name, layer in weights.layers.items():
         room = (ACC_LIMIT - 1 - 255 * layer.weight.double().flatten(1).abs().sum(1)).float()
         layers[name] = layer._replace(bias=room * layer.bias.sign(), shift=torch.zeros_like(layer.shift))
-    changed = copy.copy(weights)
-    object.__setattr__(changed, "layers", layers)
-    return changed
+    return replace(weights, layers=layers)
 
 
 def test_at_the_bound_nothing_is_lost(weights: PhotoWeights) -> None:
@@ -99,6 +99,19 @@ def test_at_the_bound_nothing_is_lost(weights: PhotoWeights) -> None:
     assert_same(
         torch_outputs(torch_networks(extreme), z, known, 5_000), numpy_outputs(numpy_networks(extreme), z, known, 5_000)
     )
+
+
+def test_means_at_the_bound_add_up_exactly(weights: PhotoWeights) -> None:
+    """Each of the two sums is below 2^24, what float32 holds, but not the sum of both."""
+    extreme = widest_weights(weights)
+    generator = torch.Generator().manual_seed(1)
+    features = torch.randint(0, 256, (1, SMALL.features, 2, 2), generator=generator).float()
+    context = torch.randint(0, 256, (1, SMALL.context, 2, 2), generator=generator).float()
+    found = torch_networks(extreme).parameters(1, 0, features, context, 5_000)
+    as_integers = features.numpy().astype(np.int64), context.numpy().astype(np.int64)
+    expected = numpy_networks(extreme).parameters(1, 0, *as_integers, 5_000)
+    assert np.abs(expected[0]).max() > ACC_LIMIT
+    assert_same(list(found), list(expected))
 
 
 def with_two_threads(outputs: Callable[[], list[Tensor]]) -> list[Tensor]:
@@ -139,7 +152,7 @@ def test_no_setting_changes_an_integer(
 def test_a_batch_of_8_is_8_batches_of_1(weights: PhotoWeights) -> None:
     networks = torch_networks(weights)
     z, known = inputs(8, 2, 3)
-    tables, *together = torch_outputs(networks, z, known, 9_000)
+    together = torch_outputs(networks, z, known, 9_000)[1:]  # the hyper-latents' tables have no batch
     alone = [torch_outputs(networks, z[n : n + 1], known[n : n + 1], 9_000)[1:] for n in range(8)]
     assert_same(together, [torch.cat(parts) for parts in zip(*alone, strict=True)])
 
@@ -175,7 +188,6 @@ def test_quality_is_read_alike() -> None:
 
 def test_offsets_that_could_overflow_are_refused(weights: PhotoWeights) -> None:
     for worst in (2**31 - 1, -(2**31)):
-        broken = copy.copy(weights)
-        object.__setattr__(broken, "index_offset", torch.full_like(weights.index_offset, worst))
+        broken = replace(weights, index_offset=torch.full_like(weights.index_offset, worst))
         with pytest.raises(ValueError, match="index_offset holds numbers of 2\\^24 or more"):
             torch_networks(broken)

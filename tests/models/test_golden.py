@@ -16,6 +16,7 @@ from archivae.models.photo.coder import PHASES, integers_crc
 from archivae.models.photo.exact import phase_of
 from archivae.models.photo.numpy_reference import NumpyEntropyNetworks
 from archivae.models.photo.weights import PhotoWeights, parse_weights
+from tests.golden.plain_decoder import PlainDecoder
 from tests.golden.regenerate import FOLDER, LEARNED, WEIGHTS, decode, golden_codec, restored_crc
 
 DECODED = json.loads((FOLDER / "decoded.json").read_text())
@@ -91,6 +92,13 @@ def test_the_numpy_definition_decodes_golden_files_and_codes_the_same_bytes(gold
         values, indices = numpy_integers(golden.weights, bitstream, n)
         assert integers_crc(values) == tile.integers_crc
         assert encode_values(values, indices, golden.weights.tables) == tile.stream
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_a_decoder_written_from_the_format_alone_sees_the_same_picture(name: str) -> None:
+    """`plain_decoder` checks on its way that the integers have the CRC-32C in the file."""
+    pixels = PlainDecoder(str(WEIGHTS)).decode(file_of(name))
+    assert np.abs(pixels.astype(int) - np.asarray(Image.open(FOLDER / f"{name}.png"))).max() <= 1
 
 
 @pytest.mark.gpu

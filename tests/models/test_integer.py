@@ -29,7 +29,9 @@ powers = st.floats(-12, 6)
 
 
 @settings(max_examples=100, deadline=None)
-@given(seed=st.integers(0, 99), inputs=st.integers(1, 700), size=powers, offset=powers, unit_out=st.sampled_from([16, 32]))
+@given(
+    seed=st.integers(0, 99), inputs=st.integers(1, 700), size=powers, offset=powers, unit_out=st.sampled_from([16, 32])
+)
 def test_every_quantised_layer_is_exact(seed: int, inputs: int, size: float, offset: float, unit_out: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(5, inputs, generator=generator) * 2**size

@@ -74,7 +74,7 @@ def test_training_lowers_the_loss(pictures: list[np.ndarray]) -> None:
     training = CodecTraining(plan(steps=40, adam_rate=4e-3), pictures, CPU, start=ignorant)
     before = loss_of(training, pictures)
     curve(training)
-    assert loss_of(training, pictures) < 0.5 * before
+    assert loss_of(training, pictures) < 0.7 * before
 
 
 @torch.no_grad()

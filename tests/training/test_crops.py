@@ -50,7 +50,12 @@ def test_no_picture_large_enough_is_an_error() -> None:
 
 def test_map_ahead_works_no_further_ahead_than_its_window() -> None:
     done: list[int] = []
-    answers = map_ahead(lambda n: done.append(n) or n, range(100), threads=1, window=2)
+
+    def note(n: int) -> int:
+        done.append(n)
+        return n
+
+    answers = map_ahead(note, range(100), threads=1, window=2)
     assert [next(answers) for _ in range(3)] == [0, 1, 2]
     answers.close()
     assert len(done) <= 5

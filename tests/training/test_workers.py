@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def test_two_processes_keep_one_model(tmp_path: Path) -> None:
-    spawn(train_one_of_two, (free_port(), str(tmp_path)), nprocs=PROCESSES)
+    spawn(train_one_of_two, (free_port(), str(tmp_path)), nprocs=PROCESSES)  # type: ignore[no-untyped-call]
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(PROCESSES))
     assert len(first["losses"]) == STEPS
     assert first["losses"] == second["losses"]  # both report the mean

@@ -128,7 +128,7 @@ class PhotoCodec:
 
     @torch.inference_mode()
     def integers(self, picture: Pixels, quality: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-        """All integers of a picture that is one tile, and their table numbers, both (count,), in the order of coding."""
+        """All integers of a picture that is one tile, and their table numbers: both (count,), in order of coding."""
         height, width = picture.shape[:2]
         (cell,) = cells(height, width, max(padded_size(height, width)))
         latents, z = self._latents([_crop_padded(picture, cell.outer)], cell, quality)
@@ -175,7 +175,7 @@ class PhotoCodec:
         floats = self.weights.floats.items()
         module.load_state_dict({n.removeprefix(prefix): t.float() for n, t in floats if n.startswith(prefix)})
         run_branches_in(module, self.branch_dtype)
-        module = module.to(self.device, memory_format=torch.channels_last)
+        module = module.to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.eval().requires_grad_(False)
 
 

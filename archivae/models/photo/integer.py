@@ -6,7 +6,7 @@ computes ``floor(acc * 2^-shift)`` with a power of two per output channel: exact
 depthwise filters written as nine shifted multiply-adds are used, so that no Winograd or FFT kernel can creep in.
 
 The trainable layers here hold real weights and *simulate* that arithmetic with straight-through gradients (Jacob et al.
-2018, arXiv:1712.05877); `freeze` turns them into the integers that are shipped, and `archivae.models.photo.exact` runs those.
+2018, arXiv:1712.05877); `freeze` turns them into the shipped integers, which `archivae.models.photo.exact` runs.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ arXiv:2003.02012). `archivae.models.photo.export` turns it into the model that i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -51,13 +51,13 @@ class _Clamp(torch.autograd.Function):
     """Clamp whose gradient still passes where it would lead back into the range."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, low: float, high: float) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:  # type: ignore[override]
         ctx.save_for_backward(x)
         ctx.range = (low, high)
         return x.clamp(low, high)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
         (x,) = ctx.saved_tensors
         low, high = ctx.range
         keep = ((x >= low) | (grad < 0)) & ((x <= high) | (grad > 0))
@@ -130,7 +130,7 @@ class TrainableCodec(nn.Module):
         return round_ste(residual) + mean, bits
 
     def _refine(self, i: int, known: Tensor, features: Tensor, phases: Tensor) -> Tensor:
-        network = self.contexts[i - 1]
+        network = cast(ContextNetwork, self.contexts[i - 1])
         body = network.body(known, features, phases.expand(len(known), -1, -1, -1))
         with torch.autocast(known.device.type, enabled=False):
             return floor_ste(network.head(body.float()))
