@@ -24,7 +24,6 @@ setup(
     description="Image collections through a learned autoencoder, on Apache Beam",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["archivae", "archivae.*"]),
     package_data={

@@ -65,5 +65,9 @@ class DestinationError(ArchivaeError):
     """A destination that holds something else than this job would write."""
 
 
+class JobError(ArchivaeError):
+    """A job that ended before its time; what it finished stays, and a re-run does the rest."""
+
+
 class UsageError(ArchivaeError):
     """Options that contradict each other or the input."""

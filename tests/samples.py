@@ -32,13 +32,21 @@ def photo(height: int = 64, width: int = 64, seed: int = 1) -> np.ndarray:
 def file_of(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
     """A picture file; (H, W, 1) becomes grey."""
     file = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels).save(file, kind, **options)
+    Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels).save(
+        file, kind, **options
+    )
     return file.getvalue()
 
 
 def two_colours(height: int = 8, width: int = 8) -> np.ndarray:
     """Stripes, (height, width, 3) uint8: lossless coding does well, JPEG files are larger."""
     return np.where(np.indices((height, width)).sum(0)[:, :, None] % 9 < 4, (200, 10, 30), (0, 0, 0)).astype(np.uint8)
+
+
+def stark_jpeg(height: int = 96, width: int = 128) -> bytes:
+    """A small JPEG of more contrast than `MODEL` can do and more tones than lossless coding can: kept as it is."""
+    patches = np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (height // 16, width // 16, 3))
+    return file_of(np.asarray(Image.fromarray(patches).resize((width, height), Image.Resampling.BICUBIC)), "JPEG")
 
 
 def pixels_of(data: bytes) -> np.ndarray:

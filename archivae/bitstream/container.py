@@ -87,6 +87,16 @@ class Bitstream:
         check(all(map(_is_ancillary, self.ancillary)), f"tags of ancillary chunks, found {list(self.ancillary)}")
 
 
+def checksum(start: bytes, body: bytes = b"") -> int:
+    """CRC-32C of ``start`` and ``body``, masked: rotated right by 15 bits, plus 0xA282EAD8 (as in LevelDB's log format).
+
+    Bytes that end in their own CRC all have one and the same CRC. Unmasked, the files of two models could not be told
+    apart by the CRC-32C that object stores keep of them.
+    """
+    crc = google_crc32c.extend(google_crc32c.value(start), body)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
 def check(good: bool, problem: str) -> None:
     """Raise CorruptBitstreamError naming ``problem`` unless ``good``."""
     if not good:
@@ -151,7 +161,7 @@ def _is_ancillary(tag: bytes) -> bool:
 
 def _header(model_id: bytes) -> bytes:
     start = _HEADER.pack(MAGIC, VERSION, model_id, 0)[:-4]
-    return start + struct.pack("<I", google_crc32c.value(start))
+    return start + struct.pack("<I", checksum(start))
 
 
 def _read_header(data: bytes) -> bytes:
@@ -160,7 +170,7 @@ def _read_header(data: bytes) -> bytes:
     if len(data) < _HEADER.size:
         raise CorruptBitstreamError(f"the file ends inside its header, after {len(data)} bytes")
     _, version, model_id, crc = _HEADER.unpack_from(data)
-    if crc != google_crc32c.value(data[: _HEADER.size - 4]):
+    if crc != checksum(data[: _HEADER.size - 4]):
         raise CorruptBitstreamError("the header's checksum is wrong: the file is damaged")
     if version != VERSION:
         raise UnsupportedBitstreamError(
@@ -171,7 +181,7 @@ def _read_header(data: bytes) -> bytes:
 
 def _chunk(tag: bytes, body: bytes) -> bytes:
     start = _CHUNK.pack(tag, len(body), 0)[:-4]
-    return start + struct.pack("<I", google_crc32c.extend(google_crc32c.value(start), body)) + body
+    return start + struct.pack("<I", checksum(start, body)) + body
 
 
 def _read_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
@@ -184,7 +194,7 @@ def _read_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
         if length > len(data) - at:
             raise CorruptBitstreamError(f"chunk {tag!r} should have {length} bytes, {len(data) - at} are left")
         body = data[at : at + length]
-        if crc != google_crc32c.extend(google_crc32c.value(start), body):
+        if crc != checksum(start, body):
             raise CorruptBitstreamError(f"the checksum of chunk {tag!r} is wrong: the file is damaged")
         if tag not in _CRITICAL and not _is_ancillary(tag):
             check(tag.isalpha(), f"a chunk's tag is four letters, found {tag!r}")

@@ -86,7 +86,7 @@ def _run_pipeline(argv: list[str]) -> int:
     if result.done:
         console.print(summary_table(result))
     for line in summary_lines(result):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return result.exit_code
 
 
@@ -151,7 +151,3 @@ def _report_errors(work, *arguments) -> int:  # type: ignore[no-untyped-def]
     except ArchivaeError as error:
         print(f"archivae: {error}", file=sys.stderr)
         return BAD_USAGE
-
-
-if __name__ == "__main__":
-    sys.exit(main())

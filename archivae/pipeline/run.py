@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TestOptions
 
-from archivae.errors import DestinationError, UsageError
+from archivae.errors import DestinationError, JobError, UsageError
 from archivae.models import parse_weights, pick_device
 from archivae.pipeline.graph import build
 from archivae.pipeline.options import Settings
@@ -86,8 +86,12 @@ def submit(options: PipelineOptions, settings: Settings, job: Job) -> int:
     """Build the graph and run it to its end on the runner that ``options`` name; how many objects were done before."""
     pipeline = beam.Pipeline(options=options)
     build(pipeline, settings, job)
-    result = pipeline.run()
-    result.wait_until_finish()
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except RuntimeError as error:  # what Beam makes of an exception in a worker, the whole traceback in its message
+        last = str(error).strip().rpartition("\n")[2]
+        raise JobError(f"the job failed: {last}. Mend that and run it again: what is done is skipped") from error
     found = result.metrics().query(MetricsFilter().with_name("skipped"))["counters"]
     return sum(int(count.result) for count in found)
 

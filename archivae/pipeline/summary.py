@@ -55,7 +55,9 @@ def read_summary(job: Job, skipped: int, seconds: float) -> Summary:
 
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
-    table = Table(title=f"{summary.operation}d into {escape(summary.destination)}", title_justify="left", box=box.SIMPLE)
+    table = Table(
+        title=f"{summary.operation}d into {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
+    )
     table.add_column("picture", overflow="fold")
     for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", "coding"):
         table.add_column(name, justify="right")

@@ -109,7 +109,9 @@ class _DecodeFn(BatchingFn[_Parsed]):
             model = shipped_ids().get(model_id) or self._find_weights(f"{model_id.hex()}.safetensors", archived)
             codec = replace(self._source, model=model, tag=f"{self._source.tag}-{model_id.hex()}").codec()
             if codec.id != model_id:
-                raise ModelError(f"expected model {model_id.hex()} in {model!r}, found {codec.id.hex()}: restore the file")
+                raise ModelError(
+                    f"expected model {model_id.hex()} in {model!r}, found {codec.id.hex()}: restore the file"
+                )
             self._codecs[model_id] = codec
         return self._codecs[model_id]
 

@@ -31,14 +31,19 @@ LEARNED = Bitstream(
 ORIGINAL = Bitstream(2, 3, 1, Coding.ORIGINAL, SHA256, payload=b"the source")
 
 
+def masked_crc(data: bytes) -> int:
+    crc = google_crc32c.value(data)
+    return ((crc >> 15) + (crc % 2**15) * 2**17 + 0xA282EAD8) % 2**32
+
+
 def chunk(tag: bytes, body: bytes, crc: int | None = None) -> bytes:
     start = struct.pack("<4sQ", tag, len(body))
-    return start + struct.pack("<I", google_crc32c.value(start + body) if crc is None else crc) + body
+    return start + struct.pack("<I", masked_crc(start + body) if crc is None else crc) + body
 
 
 def header(version: int = 0, model_id: bytes = bytes(8)) -> bytes:
     start = b"\x89AVAE" + struct.pack("<H", version) + model_id
-    return start + struct.pack("<I", google_crc32c.value(start))
+    return start + struct.pack("<I", masked_crc(start))
 
 
 def head(height: int = 2, width: int = 3, coding: int = 2, channels: int = 1, quality: int = 0, side: int = 0) -> bytes:
@@ -215,3 +220,8 @@ def test_noise_is_refused(noise: bytes, past_header: bool) -> None:
 def test_what_could_not_be_read_back_cannot_be_made(change: dict[str, object]) -> None:
     with pytest.raises(CorruptBitstreamError):
         replace(LEARNED, **change)
+
+
+def test_files_of_two_models_differ_in_the_crc_that_object_stores_keep() -> None:
+    one, other = (write_bitstream(replace(LEARNED, model_id=bytes(7) + bytes([n]))) for n in (1, 2))
+    assert google_crc32c.value(one) != google_crc32c.value(other)

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 import archivae
-from archivae.bitstream import Coding, read_bitstream
+from archivae.bitstream import Coding, read_bitstream, write_bitstream
 from archivae.images import open_picture
 from archivae.operations.quality import psnr
-from archivae.pipeline.cli import main
+from archivae.pipeline.cli import main, run_and_report
 from tests.end_to_end.jobs import PHOTOS, Folder, decode, encode
-from tests.samples import MODEL, file_of, photo, photo_file, pixels_of, small_codec, two_colours
+from tests.samples import MODEL, file_of, photo, photo_file, pixels_of, small_codec, stark_jpeg, two_colours
 
 FORMAT = Path(archivae.__file__).parent / "bitstream" / "format.md"
 
@@ -216,7 +216,7 @@ def test_formats_of_decode(kind: str, ending: str, source: Folder, archive: Fold
 
 
 def test_every_coding_comes_back(source: Folder, archive: Folder, restored: Folder) -> None:
-    small_jpeg = file_of(photo(96, 128), "JPEG", quality=10)
+    small_jpeg = stark_jpeg()
     source.put(
         {
             "learned.png": photo_file(),
@@ -285,8 +285,7 @@ def test_a_model_under_another_ones_name_is_refused(source: Folder, archive: Fol
     stream = read_bitstream(archive.read("a.png.avae"))
     fields = {name: getattr(stream, name) for name in stream.__dataclass_fields__}
     forged = type(stream)(**{**fields, "model_id": b"another!"})
-    from archivae.bitstream import write_bitstream
-
+    archive.delete("a.png.avae")
     archive.put({"a.png.avae": write_bitstream(forged)})
     archive.put({f"_archivae/models/{b'another!'.hex()}.safetensors": Path(MODEL).read_bytes()})
     assert decode(archive, restored) == 1
@@ -294,8 +293,6 @@ def test_a_model_under_another_ones_name_is_refused(source: Folder, archive: Fol
 
 
 def test_the_plain_beam_program_is_the_same_job(source: Folder, new_folder: Callable[[str], Folder]) -> None:
-    from archivae.pipeline.cli import run_and_report
-
     source.put(PHOTOS)
     plain, command = new_folder("plain"), new_folder("command")
     words = ["--operation=encode", f"--input={source.uri}", f"--output={plain.uri}", f"--model={MODEL}"]

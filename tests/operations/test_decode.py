@@ -20,7 +20,7 @@ from archivae.errors import (
 )
 from archivae.operations.decode import decode_learned, decode_stream, picture_file
 from archivae.operations.encode import encode_file
-from tests.samples import MODEL, file_of, photo, photo_file, pixels_of, small_codec, two_colours
+from tests.samples import MODEL, file_of, photo, photo_file, pixels_of, small_codec, stark_jpeg, two_colours
 
 
 def decode(data: bytes, **options: int) -> np.ndarray:
@@ -36,7 +36,7 @@ def lossless() -> bytes:
 
 
 def original() -> bytes:
-    return encode_file(file_of(photo(96, 128), "JPEG", quality=10), small_codec(), 60).data
+    return encode_file(stark_jpeg(), small_codec(), 60).data
 
 
 CODINGS = {Coding.LEARNED: learned, Coding.LOSSLESS: lossless, Coding.ORIGINAL: original}
@@ -159,7 +159,7 @@ def test_pictures_decoded_together_are_those_decoded_alone() -> None:
 
 
 def test_an_original_in_the_format_asked_for_comes_back_byte_for_byte() -> None:
-    source = file_of(photo(96, 128), "JPEG", quality=10)
+    source = stark_jpeg()
     stream = read_bitstream(encode_file(source, small_codec(), 60).data)
     picture = decode_stream(stream, lambda _: small_codec())
     assert picture_file(stream, picture, "jpeg") == source

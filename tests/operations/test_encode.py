@@ -15,7 +15,7 @@ from archivae.images import Metadata, Picture, open_picture
 from archivae.operations.decode import decode_stream
 from archivae.operations.encode import Encoded, Source, encode_file, encode_pictures, fixed_quality
 from archivae.operations.quality import psnr
-from tests.samples import MODEL, file_of, photo, photo_file, small_codec, two_colours
+from tests.samples import MODEL, file_of, photo, photo_file, small_codec, stark_jpeg, two_colours
 
 QUALITY = fixed_quality(60)
 OVERHEAD = 96  # of a file that holds its source's bytes
@@ -38,16 +38,17 @@ def encoded(data: bytes, quality: float = 60) -> Encoded:
 
 
 class LyingCodec:
-    """Decodes to something else than it was given."""
+    """Decodes to whatever it was told, from streams of any length."""
 
     id = b"\1" * 8
     batch_limit = 4
+    stream = b"x"
 
     def __init__(self, answer: np.ndarray | Exception) -> None:
         self.answer = answer
 
     def encode(self, pictures: Sequence[np.ndarray], quality: int) -> list[list[Tile]]:
-        return [[Tile(b"x", 0)] for _ in pictures]
+        return [[Tile(self.stream, 0)] for _ in pictures]
 
     def decode(self, pictures: Sequence[Sequence[Tile]], *size_quality_side: int) -> list[np.ndarray]:
         if isinstance(self.answer, Exception):
@@ -139,13 +140,24 @@ def test_without_fallbacks_the_codec_codes_everything() -> None:
 
 
 def test_a_source_smaller_than_ours_is_stored_as_it_is() -> None:
-    source = file_of(photo(96, 128), "JPEG", quality=20)
+    source = stark_jpeg()
     result = encoded(source)
     stream = read_bitstream(result.data)
     assert result.coding is stream.coding is Coding.ORIGINAL
     assert stream.payload == source and len(result.data) == len(source) + OVERHEAD
     assert result.psnr == math.inf and any("own bytes" in note for note in result.notes)
     assert np.array_equal(decode(result.data), open_picture(source).pixels)
+
+
+@pytest.mark.parametrize(("excess", "coding"), [(0, Coding.LEARNED), (1, Coding.ORIGINAL)])
+def test_the_smaller_file_wins(excess: int, coding: Coding) -> None:
+    """A codec that decodes perfectly to files as long as the source's own would be, or one byte longer."""
+    source = source_of(file_of(photo(96, 128), "JPEG", quality=60))
+    codec = LyingCodec(source.picture.pixels)
+    (result,) = encode_pictures([source], codec, QUALITY)
+    codec.stream = bytes(len(source.data) + OVERHEAD - len(result.data) + 1 + excess)
+    (result,) = encode_pictures([source], codec, QUALITY)
+    assert result.coding is coding and len(result.data) == len(source.data) + OVERHEAD
 
 
 def test_what_decodes_to_a_bad_picture_is_kept_exactly() -> None:
@@ -213,7 +225,7 @@ def test_a_fallback_that_does_not_read_back_is_never_passed_on(monkeypatch: pyte
     another = np.zeros((8, 8, 3), np.uint8)
     monkeypatch.setattr("archivae.operations.encode.stored_picture", lambda _: Picture(another, "avae", Metadata(), ()))
     with pytest.raises(VerificationError, match="does not read back"):
-        encode(photo(8, 8))
+        encode(two_colours())
 
 
 def test_same_picture_same_bytes_whoever_its_neighbours_are() -> None:

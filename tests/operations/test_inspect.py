@@ -7,14 +7,14 @@ import pytest
 import archivae
 from archivae.errors import CorruptBitstreamError
 from archivae.operations.encode import encode_file
-from tests.samples import file_of, photo, small_codec, two_colours
+from tests.samples import file_of, photo, small_codec, stark_jpeg, two_colours
 
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
 
 SOURCES = {
     "learned": file_of(photo(96, 128), "JPEG", quality=95, xmp=XMP, icc_profile=b"profile" * 20),
     "lossless": file_of(two_colours(), "BMP"),
-    "original": file_of(photo(96, 128), "JPEG", quality=10),
+    "original": stark_jpeg(),
 }
 
 

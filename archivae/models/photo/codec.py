@@ -17,6 +17,7 @@ from archivae.models.photo.coder import choose_integers, decode_tiles, encode_ti
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks
 from archivae.models.photo.integer import PARAMETER_UNIT
 from archivae.models.photo.layers import run_branches_in
+from archivae.models.photo.quantiser import Quantiser
 from archivae.models.photo.transforms import Analysis, HyperAnalysis, Synthesis
 from archivae.models.photo.weights import PhotoWeights
 
@@ -74,6 +75,7 @@ class PhotoCodec:
         self._analysis = self._transform(Analysis(weights.arch), "analysis.")
         self._synthesis = self._transform(Synthesis(weights.arch), "synthesis.")
         self._hyper_analysis = self._transform(HyperAnalysis(weights.arch), "hyper_analysis.")
+        self._quantiser = Quantiser(weights.tables, device)
         self._networks = EntropyNetworks(
             weights.arch, weights.layers, weights.index_offset, weights.hyper_index, device
         )
@@ -132,12 +134,12 @@ class PhotoCodec:
         height, width = picture.shape[:2]
         (cell,) = cells(height, width, max(padded_size(height, width)))
         latents, z = self._latents([_crop_padded(picture, cell.outer)], cell, quality)
-        values, indices = choose_integers(self._networks, latents, z, quality)
+        values, indices = choose_integers(self._networks, self._quantiser, latents, z, quality)
         return values[0], indices[0]
 
     def _encode_cell(self, crops: Sequence[Pixels], cell: Cell, quality: int) -> list[Tile]:
         latents, z = self._latents(_fill(crops, self.batch_limit), cell, quality)
-        return encode_tiles(self._networks, self.weights.tables, latents, z, quality)[: len(crops)]
+        return encode_tiles(self._networks, self._quantiser, self.weights.tables, latents, z, quality)[: len(crops)]
 
     def _latents(self, crops: Sequence[Pixels], cell: Cell, quality: int) -> tuple[Tensor, Tensor]:
         """Latents (N, latents, h, w), not rounded, and hyper-latents (N, hyper, h/4, w/4), rounded, both float32."""

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from archivae.bitstream import Tables, Tile, ValueDecoder, encode_values
-from archivae.bitstream.rans import VALUE_LIMIT
 from archivae.errors import CorruptBitstreamError
 from archivae.models.photo.architecture import PASS_ORDER, PASSES
 from archivae.models.photo.exact import EntropyNetworks, phase_of
 from archivae.models.photo.integer import PARAMETER_UNIT
+from archivae.models.photo.quantiser import Quantiser
 from archivae.stopwatch import timed
 
 PHASES = 4
@@ -29,9 +29,11 @@ def _slots(x: Tensor, step: int, phase: int) -> Tensor:
     return phase_of(x[:, (phase ^ PASS_ORDER[step]) :: PASSES], phase)
 
 
-def encode_tiles(networks: EntropyNetworks, tables: Tables, latents: Tensor, z: Tensor, quality: int) -> list[Tile]:
+def encode_tiles(
+    networks: EntropyNetworks, quantise: Quantiser, tables: Tables, latents: Tensor, z: Tensor, quality: int
+) -> list[Tile]:
     """Code a batch: ``latents`` (N, latents, 4h, 4w) float32, ``z`` (N, hyper, h, w) whole numbers; a tile each."""
-    values, indices = choose_integers(networks, latents, z, quality)
+    values, indices = choose_integers(networks, quantise, latents, z, quality)
     tiles = []
     for n in range(len(latents)):
         with timed("entropy coder"):
@@ -41,7 +43,7 @@ def encode_tiles(networks: EntropyNetworks, tables: Tables, latents: Tensor, z: 
 
 
 def choose_integers(
-    networks: EntropyNetworks, latents: Tensor, z: Tensor, quality: int
+    networks: EntropyNetworks, quantise: Quantiser, latents: Tensor, z: Tensor, quality: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Quantise a batch: all values (N, count) int32 and their table numbers (N, count) uint8, in order."""
     z_tables = _expand(networks.hyper_tables(quality), z)
@@ -53,9 +55,7 @@ def choose_integers(
         context = networks.context(step, known, features) if step else None
         for phase in range(PHASES):
             mean, index = networks.parameters(step, phase, features, context, quality)
-            exact = _slots(latents, step, phase) - mean.float() / PARAMETER_UNIT
-            residual = torch.round(exact).clamp_(-VALUE_LIMIT, VALUE_LIMIT).to(torch.int32)
-            residual.masked_fill_(index == 0, 0)
+            residual = quantise(_slots(latents, step, phase) - mean.float() / PARAMETER_UNIT, index)
             _slots(known, step, phase).copy_(residual)
             values.append(residual.flatten(1))
             indices.append(index.flatten(1))

@@ -1,0 +1,46 @@
+"""Which integer stands for a real residual: the nearest, or one nearer to zero where that pays.
+
+Rate-distortion optimised quantisation in its simplest form, as video encoders do it (Karczewicz et al. 2008, VCEG-AH21):
+each residual alone, with the bits that its own table charges. Only encoders use it; a decoder need not know.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archivae.bitstream import Tables
+from archivae.bitstream.rans import PRECISION, VALUE_LIMIT
+
+ERROR_PRICE = 32.0
+"""Bits that a squared error of one quantisation step is worth; found on training pictures (docs/experiments.md)."""
+
+
+class Quantiser:
+    """Rounds residuals with the prices of ``tables``."""
+
+    def __init__(self, tables: Tables, device: torch.device) -> None:
+        self._savings = torch.from_numpy(_savings(tables)).to(device)
+
+    def __call__(self, residual: Tensor, index: Tensor) -> Tensor:
+        """Whole numbers, int32, for real ``residual``; ``index`` (uint8) names the table of each. Table 0: always 0."""
+        nearest = residual.round().clamp_(-VALUE_LIMIT, VALUE_LIMIT)
+        magnitude = nearest.abs()
+        # One step towards zero turns an error e into e + 1, and its square into e^2 + 2e + 1.
+        extra_error = 2 * (residual.abs() - magnitude) + 1
+        capped = magnitude.clamp(max=self._savings.shape[1] - 1)
+        saved = self._savings[index.long(), capped.long()]
+        chosen = nearest - nearest.sign() * (saved > ERROR_PRICE * extra_error)
+        return chosen.masked_fill_(index == 0, 0).to(torch.int32)
+
+
+def _savings(tables: Tables) -> np.ndarray:
+    """Bits that magnitude m - 1 saves against m: (tables, widest radius + 2) float32; 0 where m or m - 1 is an escape."""
+    radii = tables.radius.astype(int)
+    savings = np.zeros((len(radii), radii.max() + 2), np.float32)
+    for t in range(1, len(radii)):
+        used = tables.cumulative[t, : 2 * radii[t] + 2].astype(np.int64)
+        bits = PRECISION - np.log2(np.diff(used))[radii[t] :]  # of the magnitudes 0, 1, ...
+        savings[t, 1 : radii[t] + 1] = np.diff(bits)
+    return savings

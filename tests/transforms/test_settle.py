@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from archivae.storage import ManifestRow, StoredObject
+from archivae.transforms import Item, Job
+from archivae.transforms.plan import Group, settle
+
+JOB = Job("encode", "/source", "/archive", options='{"quality": 60}', run="now")
+DECODE = replace(JOB, operation="decode", options='{"format": "png"}')
+
+
+def stored(name: str, version: int = 1) -> StoredObject:
+    return StoredObject(f"/source/{name}", name, 100, f"local:100:{version}")
+
+
+def row(name: str, status: str = "done", job: Job = JOB, **changes: object) -> ManifestRow:
+    fields = {
+        "source": f"/source/{name}", "name": name, "bytes": 100, "sha256": "", "fingerprint": "local:100:1", "height": 1,
+        "width": 1, "status": status, "operation": job.operation, "options": job.options, "run": "before", "written": 1.0,
+    }  # fmt: skip
+    return ManifestRow(**{**fields, **changes})
+
+
+def settled(
+    *names: str, rows: tuple[ManifestRow, ...] = (), outputs: tuple[str, ...] = (), job: Job = JOB
+) -> list[Item]:
+    return list(settle(Group(tuple(map(stored, names)), rows, frozenset(outputs)), job))
+
+
+def test_what_is_new_is_done() -> None:
+    (item,) = settled("a.jpg")
+    assert (item.status, item.target, item.found) == ("going", "a.jpg", "")
+
+
+def test_what_is_done_and_unchanged_is_skipped() -> None:
+    (item,) = settled("a.jpg", rows=(row("a.jpg"),), outputs=("a.jpg.avae",))
+    assert item.status == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("rows", "outputs"),
+    [
+        ((row("a.jpg"),), ()),
+        ((row("a.jpg", fingerprint="local:100:2"),), ("a.jpg.avae",)),
+        ((row("a.jpg", options="{}"),), ("a.jpg.avae",)),
+        ((row("a.jpg", "failed"),), ()),
+        ((row("a.jpg", written=1.0), row("a.jpg", "failed", written=2.0)), ("a.jpg.avae",)),
+        ((row("a.jpg", "not-a-picture", fingerprint="local:100:0"),), ()),
+    ],
+    ids=["output gone", "source changed", "other options", "failed", "failed last", "was no picture"],
+)
+def test_what_is_done_again(rows: tuple[ManifestRow, ...], outputs: tuple[str, ...]) -> None:
+    (item,) = settled("a.jpg", rows=rows, outputs=outputs)
+    assert (item.status, item.found) == ("going", "")
+
+
+def test_the_newest_row_counts_in_whatever_order_they_come() -> None:
+    rows = (row("a.jpg", written=3.0), row("a.jpg", "failed", written=2.0))
+    for order in (rows, rows[::-1]):
+        assert settled("a.jpg", rows=order, outputs=("a.jpg.avae",))[0].status == "skipped"
+
+
+def test_what_was_no_picture_stays_so() -> None:
+    assert settled("README.md", rows=(row("README.md", "not-a-picture"),))[0].status == "skipped"
+    job = replace(DECODE, overwrite=True)
+    assert settled("a.txt", rows=(row("a.txt", "not-a-picture", DECODE),), job=job)[0].status == "skipped"
+
+
+def test_a_finished_file_without_a_row_is_shown_to_encode_alone() -> None:
+    assert settled("a.jpg", outputs=("a.jpg.avae",))[0].found == "/archive/a.jpg.avae"
+    assert settled("a.jpg.avae", outputs=("a.png",), job=DECODE)[0].found == ""
+
+
+def test_a_name_that_is_another_sources_is_refused() -> None:
+    foreign = row("a.jpg", source="/elsewhere/a.jpg", archive="/archive/a.jpg.avae")
+    (item,) = settled("a.jpg", rows=(foreign,), outputs=("a.jpg.avae",))
+    assert item.failure is not None and item.failure.step == "plan" and item.failure.error == "DestinationError"
+    assert "/elsewhere/a.jpg" in item.failure.reason
+    (item,) = settled("a.jpg", rows=(foreign,), outputs=("a.jpg.avae",), job=replace(JOB, overwrite=True))
+    assert (item.status, item.found) == ("going", "")
+
+
+def test_a_name_that_another_source_failed_under_is_free() -> None:
+    (item,) = settled("a.jpg", rows=(row("a.jpg", "failed", source="/elsewhere/a.jpg"),))
+    assert item.status == "going"
+
+
+@pytest.mark.parametrize("name", ["../a.jpg", "/a.jpg", "x//a.jpg", "a\\b.jpg", "_archivae/a.jpg", "a\x00.jpg"])
+def test_unsafe_names_go_no_further(name: str) -> None:
+    (item,) = settled(name, outputs=(f"{name}.avae",))
+    assert item.failure is not None and item.failure.error == "UnsafeNameError"
+
+
+def test_decode_takes_off_endings() -> None:
+    assert [item.target for item in settled("sub/b.jpg.avae", job=DECODE)] == ["sub/b.png"]
+    assert [item.target for item in settled("b.avae", job=replace(DECODE, format="jpeg"))] == ["b.jpg"]
+
+
+def test_names_that_collide_keep_their_sources() -> None:
+    items = settled("a.jpg.avae", "a.png.avae", job=DECODE)
+    assert [(item.source.name, item.target) for item in items] == [
+        ("a.jpg.avae", "a.jpg.png"),
+        ("a.png.avae", "a.png.png"),
+    ]
+
+
+def test_decode_puts_other_files_of_a_folder_aside_and_they_take_no_names() -> None:
+    items = settled("a.jpg.avae", "a.png", job=DECODE)
+    assert [(item.source.name, item.status) for item in items] == [("a.jpg.avae", "going"), ("a.png", "not-a-picture")]
+    assert items[0].target == "a.png"
+
+
+def test_decode_takes_whatever_is_named() -> None:
+    (item,) = settled("a.bin", job=replace(DECODE, named=True))
+    assert (item.status, item.target) == ("going", "a.bin.png")
+
+
+def test_every_source_gets_exactly_one_item() -> None:
+    names = ("a.jpg.avae", "a.png.avae", "a.png", "a.webp.avae")
+    items = settled(*names, rows=(row("a.jpg.avae", job=DECODE),), outputs=("a.jpg.png",), job=DECODE)
+    assert sorted(item.source.name for item in items) == sorted(names)
+    assert {item.source.name: item.status for item in items}["a.jpg.avae"] == "skipped"
