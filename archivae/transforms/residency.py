@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -57,10 +57,11 @@ class CodecSource:
         """The codec to use here: this process's own, loaded by the first thread that asks, or the shared one."""
         if self.share:
             return SharedCodec(self)
+        own = replace(self, tag="")  # one copy serves all jobs of the process
         with _lock:
-            if self not in _kept:
-                _kept[self] = self.load()
-            return _kept[self]
+            if own not in _kept:
+                _kept[own] = self.load()
+            return _kept[own]
 
 
 class CodecServer:
