@@ -7,9 +7,10 @@ one of them owns it and the others call it through Beam's `MultiProcessShared`.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,7 +30,7 @@ _OWNER_GONE = (ConnectionError, EOFError)
 
 
 _lock = threading.Lock()
-_kept: dict[CodecSource, PhotoCodec] = {}
+_kept: dict[tuple[bytes, str], PhotoCodec] = {}
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ class CodecSource:
         """The codec to use here: this process's own, loaded by the first thread that asks, or the shared one."""
         if self.share:
             return SharedCodec(self)
-        own = replace(self, tag="")  # one copy serves all jobs of the process
+        data = self.weight_file()  # by content: a file may have changed from one job of the process to the next
+        key = (hashlib.sha256(data).digest(), self.accelerator)
         with _lock:
-            if own not in _kept:
-                _kept[own] = self.load()
-            return _kept[own]
+            if key not in _kept:
+                _kept[key] = put_on_device(parse_weights(data), self.accelerator)
+            return _kept[key]
 
 
 class CodecServer:

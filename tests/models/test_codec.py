@@ -137,11 +137,11 @@ def test_every_size_and_quality_comes_back(codec: PhotoCodec, height: int, width
 
 
 def test_what_is_restored_is_what_was_coded(codec: PhotoCodec) -> None:
-    """Within rounding: half a step, where the table is not 0, which codes nothing."""
+    """Within a step (half of one, and a little more where a residual is rounded to 0 to save bits); table 0 codes nothing."""
     (cell,) = cells(HEIGHT, WIDTH, 1024)
     latents, _ = codec._latents([PICTURES[0]], cell, 25_600)
     (restored,) = codec.restore_latents(codec.encode(PICTURES[:1], 25_600), HEIGHT, WIDTH, 25_600)
-    assert ((latents[0] - restored / 16).abs() <= 0.5001).float().mean() > 0.99
+    assert ((latents[0] - restored / 16).abs() <= 0.75).float().mean() > 0.99
 
 
 @pytest.fixture(scope="module")

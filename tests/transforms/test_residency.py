@@ -4,6 +4,8 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import StorageError
-from archivae.models import PhotoCodec
+from archivae.models import PhotoCodec, parse_weights
 from archivae.operations.codec import put_on_device
 from archivae.storage import StoredObject
 from archivae.transforms import EncodeImages, Item
@@ -37,6 +39,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return codec
 
     monkeypatch.setattr("archivae.transforms.residency.put_on_device", put)
+    monkeypatch.setattr("archivae.transforms.residency._kept", {})
     return tokens
 
 
@@ -74,9 +77,17 @@ def test_a_pipeline_of_eight_threads_loads_once(loads: list[str]) -> None:
     assert len(loads) == 1
 
 
-def test_jobs_do_not_share_their_copies(loads: list[str]) -> None:
-    """A weight file may have changed from one job to the next."""
-    assert new_source().codec().copy != new_source().codec().copy
+def test_jobs_of_one_process_share_a_copy_unless_the_weight_file_changed(loads: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(Path(MODEL).read_bytes())
+    first, second = (CodecSource(str(file), "cpu", tag=name).codec() for name in "ab")
+    assert first is second
+    other = replace(parse_weights(file.read_bytes()), name="other")
+    file.write_bytes(other.to_bytes())
+    assert CodecSource(str(file), "cpu").codec() is not first
+
+
+def test_jobs_do_not_share_a_copy_between_processes(loads: list[str]) -> None:
     assert new_source(share=True).codec().copy != new_source(share=True).codec().copy
 
 
