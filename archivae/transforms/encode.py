@@ -10,6 +10,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
+from archivae.bitstream.container import QUALITY_STEP
 from archivae.errors import ArchivaeError
 from archivae.images import MAX_PIXELS, open_picture
 from archivae.models import DEFAULT_MODEL
@@ -97,7 +98,7 @@ class _EncodeFn(BatchingFn[_Waiting]):
             waiting.item.facts,
             coding=encoded.coding.name.lower(),
             psnr=encoded.psnr,
-            quality=self._quality / 256,
+            quality=self._quality / QUALITY_STEP,
             model=self._codec.id.hex() if learned else "",
             weights=self._source.model if learned else "",
             notes=encoded.notes,
