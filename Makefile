@@ -17,6 +17,7 @@ lint: $(READY)
 	$(VENV)/bin/mypy
 
 $(READY): setup.py constraints.txt
+	@echo 'Setting up $(VENV): a minute or two, mostly for torch.'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@

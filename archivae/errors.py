@@ -9,10 +9,6 @@ class PictureError(ArchivaeError):
     """A source that cannot be taken as a picture."""
 
 
-class NotAPictureError(PictureError):
-    """The content is no picture's, and the name does not claim it is."""
-
-
 class DamagedPictureError(PictureError):
     """A picture that is cut short, corrupt, or not what its name says."""
 

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from archivae.bitstream import Tile
+from archivae.bitstream.rans import PRECISION
 from archivae.errors import CorruptBitstreamError
 from archivae.models.photo.architecture import LATENT_STRIDE, Architecture
 from archivae.models.photo.codec import PhotoCodec, cells, padded_size
 from archivae.models.photo.exact import EntropyNetworks, _Layer
+from archivae.models.photo.quantiser import ERROR_PRICE
 from archivae.models.photo.weights import PhotoWeights
 from tests.models.small_codec import SMALL, picture, small_weights
 
@@ -137,11 +139,11 @@ def test_every_size_and_quality_comes_back(codec: PhotoCodec, height: int, width
 
 
 def test_what_is_restored_is_what_was_coded(codec: PhotoCodec) -> None:
-    """Within a step (half of one, and a little more where a residual is rounded to 0 to save bits); table 0 codes nothing."""
+    """Within half a step, and what at most 14 saved bits may buy in error; table 0 codes nothing."""
     (cell,) = cells(HEIGHT, WIDTH, 1024)
     latents, _ = codec._latents([PICTURES[0]], cell, 25_600)
     (restored,) = codec.restore_latents(codec.encode(PICTURES[:1], 25_600), HEIGHT, WIDTH, 25_600)
-    assert ((latents[0] - restored / 16).abs() <= 0.75).float().mean() > 0.99
+    assert ((latents[0] - restored / 16).abs() <= 0.5001 + PRECISION / (2 * ERROR_PRICE)).float().mean() > 0.99
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archivae.bitstream.rans import MAX_RADIUS
+from archivae.models.photo.architecture import TABLES
 from archivae.models.photo.codec import PhotoCodec
 from archivae.models.photo.export import COUNTED, _whole_frequencies, count_integers, export, fit_tables
-from archivae.models.photo.trainable import TABLES
 from tests.models.small_codec import picture, small_trainable
 
 TOTAL = 2**14

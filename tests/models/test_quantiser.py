@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archivae.bitstream.rans import PRECISION, Tables
+from archivae.models.photo.architecture import TABLES
 from archivae.models.photo.export import COUNTED, fit_tables
 from archivae.models.photo.quantiser import ERROR_PRICE, Quantiser
-from archivae.models.photo.trainable import TABLES
 
 FITTED = fit_tables(np.zeros((TABLES, 2 * COUNTED + 1)))
 QUANTISER = Quantiser(FITTED, torch.device("cpu"))

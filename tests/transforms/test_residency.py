@@ -87,7 +87,7 @@ def test_jobs_of_one_process_share_a_copy_unless_the_weight_file_changed(loads: 
     assert CodecSource(str(file), "cpu").codec() is not first
 
 
-def test_jobs_do_not_share_a_copy_between_processes(loads: list[str]) -> None:
+def test_two_jobs_that_share_between_processes_have_a_copy_each(loads: list[str]) -> None:
     assert new_source(share=True).codec().copy != new_source(share=True).codec().copy
 
 

@@ -16,6 +16,11 @@ HYPER_STRIDE = 64
 PASSES = 4
 """Latents are decoded in four parallel steps."""
 
+TABLES = 64
+"""Frequency tables, from narrow to wide; table 0 codes nothing."""
+Z_LIMIT = 31
+"""Hyper-latents lie in [-32, 31]."""
+
 PASS_ORDER = (0, 3, 1, 2)
 """Pass i decodes, at phase p of the 2x2 grid of positions, the channels c with ``c % 4 == p ^ PASS_ORDER[i]``."""
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from archivae.bitstream import Tile, tile_grid
-from archivae.models.photo.architecture import HYPER_STRIDE, LAMBDAS, LATENT_STRIDE
+from archivae.models.photo.architecture import HYPER_STRIDE, LAMBDAS, LATENT_STRIDE, Z_LIMIT
 from archivae.models.photo.coder import choose_integers, decode_tiles, encode_tiles
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks
 from archivae.models.photo.integer import PARAMETER_UNIT
@@ -25,7 +25,6 @@ TILE_SIDE = 1024
 """Pictures larger than this are coded in tiles of this side."""
 HALO = 64
 """How far a pixel reaches through either transform, rounded up: tiles are cut with this much around them."""
-Z_LIMIT = 31
 GPU_BATCH = 8
 
 Pixels = npt.NDArray[np.uint8]

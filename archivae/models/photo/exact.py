@@ -13,13 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, Architecture, phase_planes
+from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, TABLES, Architecture, phase_planes
 from archivae.models.photo.entropy import K_GAIN, PHASE_LEVEL, QUALITY_LEVELS, Z_GAIN
 from archivae.models.photo.integer import ACC_LIMIT, PARAMETER_UNIT, IntegerWeights, check_exact
 
 QUALITY_SCALE = 100 * 256
 """Quality 100 in steps of 1/256."""
-TABLES = 64
 
 Layers = Mapping[str, IntegerWeights]
 

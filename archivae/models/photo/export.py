@@ -12,11 +12,11 @@ from torch.special import ndtr
 
 from archivae.bitstream import Tables
 from archivae.bitstream.rans import MAX_RADIUS, PRECISION
-from archivae.models.photo.architecture import HYPER_STRIDE
+from archivae.models.photo.architecture import HYPER_STRIDE, TABLES
 from archivae.models.photo.codec import PhotoCodec
 from archivae.models.photo.exact import QUALITY_SCALE
 from archivae.models.photo.integer import PARAMETER_UNIT, IntegerWeights, _IntegerLayer
-from archivae.models.photo.trainable import SCALE_FLOOR, SCALE_STEP, TABLES, TrainableCodec
+from archivae.models.photo.trainable import SCALE_FLOOR, SCALE_STEP, TrainableCodec
 from archivae.models.photo.weights import PhotoWeights
 
 PRIOR_WEIGHT = 2000.0

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from archivae.models.photo.architecture import LAMBDAS, PASSES, Architecture, pass_masks, phase_planes
+from archivae.models.photo.architecture import LAMBDAS, PASSES, TABLES, Z_LIMIT, Architecture, pass_masks, phase_planes
 from archivae.models.photo.entropy import QUALITY_LEVELS, ContextNetwork, HyperDecoder, ParameterHead
 from archivae.models.photo.integer import PARAMETER_UNIT, floor_ste, straight_through
 from archivae.models.photo.transforms import Analysis, HyperAnalysis, Synthesis
@@ -22,8 +22,6 @@ SCALE_FLOOR = 0.11
 """Standard deviation of the narrowest table; there, a residual is always 0."""
 SCALE_STEP = 0.1
 """Natural logarithm of the ratio between one table's standard deviation and the next."""
-TABLES = 64
-Z_LIMIT = 31
 
 
 class TrainingOutput(NamedTuple):
