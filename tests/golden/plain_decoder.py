@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Callable, Iterator
 
 import google_crc32c
 import numpy as np
@@ -17,6 +18,7 @@ from safetensors.numpy import load_file
 from tests.bitstream.reference_rans import FLOOR, Reader, Table
 
 ORDER = (0, 3, 1, 2)
+Read = Callable[[np.ndarray], np.ndarray]
 
 
 class PlainDecoder:
@@ -69,22 +71,37 @@ class PlainDecoder:
             values.extend(fresh)
             return np.array(fresh).reshape(index.shape)
 
-        latents, h, w = shape
-        z = read(_table_number(self._row("hyper_index", q))[:, None, None].repeat(h // 4, 1).repeat(w // 4, 2))
-        features = self._features(z, q)
-        k, restored = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        for i in range(4):
-            both = self._integer("parameter_head", features)
-            if i:
-                both = both + self._integer(f"contexts.{i - 1}.head", self._context(i - 1, k, features))
-            index = _table_number(both[latents:] + self._row("index_offset", q)[:, None, None])
-            for p in range(4):
-                place = np.s_[p ^ ORDER[i] :: 4, p // 2 :: 2, p % 2 :: 2]
-                k[place] = read(index[place])
-                restored[place] = 16 * k[place] + both[:latents][place]
+        _, h, w = shape
+        hyper = self.arch["hyper"]
+        level = np.full((1, h // 4, w // 4), (254 * q + 25600) // 51200)
+        z, zeros = np.zeros((hyper, h // 4, w // 4), np.int64), np.zeros((2 * hyper, h // 4, w // 4), np.int64)
+        for place, mean, value in self._passes("hyper_contexts", "hyper_index", q, zeros, level, read):
+            z[place] = 16 * value + mean
+            self.seen[place] = (z[place] // 4).clip(-128, 127)
+        features = self._features(z, level)
+        restored, start = np.zeros(shape, np.int64), self._integer("parameter_head", features)
+        for place, mean, value in self._passes("contexts", "index_offset", q, start, features, read):
+            restored[place] = 16 * value + mean
+            self.seen[place] = (4 * value).clip(-128, 127)
         assert reader.state == FLOOR and not reader.words
         assert google_crc32c.value(np.array(values, "<i2").tobytes()) == crc
         return restored
+
+    def _passes(
+        self, contexts: str, rows: str, q: int, start: np.ndarray, conditions: np.ndarray, read: Read
+    ) -> Iterator[tuple[tuple[slice, ...], np.ndarray, np.ndarray]]:
+        """Sections 5 and 6.4: where, means and values of each phase; whoever draws them fills `seen`."""
+        channels = len(start) // 2
+        self.seen = np.zeros((channels, *start.shape[1:]), np.int64)
+        for i in range(4):
+            both = start
+            if i:
+                name = f"{contexts}.{i - 1}"
+                both = start + self._integer(f"{name}.head", self._context(name, conditions))
+            index = _table_number(both[channels:] + self._row(rows, q)[:, None, None])
+            for p in range(4):
+                place = np.s_[p ^ ORDER[i] :: 4, p // 2 :: 2, p % 2 :: 2]
+                yield place, both[:channels][place], read(index[place])
 
     def _row(self, name: str, q: int) -> np.ndarray:
         rows = self.tensors[name].astype(np.int64)
@@ -105,27 +122,24 @@ class PlainDecoder:
         branch = self._unsigned(f"{name}.widen", self._integer(f"{name}.look", x).clip(-128, 127))
         return (x + self._integer(f"{name}.narrow", branch)).clip(0, 255)
 
-    def _features(self, z: np.ndarray, q: int) -> np.ndarray:
+    def _features(self, z: np.ndarray, level: np.ndarray) -> np.ndarray:
         """Section 6.2."""
-        level = np.full_like(z[:1], (254 * q + 25600) // 51200)
-        x = _shuffle(self._unsigned("hyper_decoder.enter", np.concatenate([(4 * z).clip(-128, 127), level])), 2)
+        x = _shuffle(self._unsigned("hyper_decoder.enter", np.concatenate([(z // 4).clip(-128, 127), level])), 2)
         x = _shuffle(self._unsigned("hyper_decoder.up", self._integer_block("hyper_decoder.middle", x)), 2)
         return self._integer_block("hyper_decoder.full", x)
 
-    def _context(self, n: int, k: np.ndarray, features: np.ndarray) -> np.ndarray:
+    def _context(self, name: str, conditions: np.ndarray) -> np.ndarray:
         """Section 6.3."""
-        planes = np.zeros((4, *k.shape[1:]), np.int64)
+        planes = np.zeros((4, *conditions.shape[1:]), np.int64)
         for p in range(4):
             planes[p, p // 2 :: 2, p % 2 :: 2] = 32
-        x = self._unsigned(f"contexts.{n}.enter", np.concatenate([(4 * k).clip(-128, 127), features, planes]))
-        return self._integer_block(f"contexts.{n}.far", self._integer_block(f"contexts.{n}.near", x))
+        x = self._unsigned(f"{name}.enter", np.concatenate([self.seen, conditions, planes]))
+        return self._integer_block(f"{name}.far", self._integer_block(f"{name}.near", x))
 
     def _pixels(self, restored: np.ndarray, q: int) -> np.ndarray:
         """Section 7."""
-        rows = self.tensors["decoder_gain"].astype(np.float64)
-        low = min(9 * q // 25600, 8)
-        part = 9 * q / 25600 - low
-        gain = np.exp((1 - part) * rows[low] + part * rows[low + 1])
+        self.position = 9 * q / 25600
+        gain = np.exp(self._between(self.tensors["decoder_gain"]))
         x = self._real("head", restored * gain[:, None, None] / 16)
         for n in range(self.arch["coarse_blocks"]):
             x = self._residual(f"coarse.{n}", x)
@@ -135,8 +149,15 @@ class PlainDecoder:
         pixels = 0.5 * _shuffle(self._real("patch", x), 8) + 0.5
         return np.rint(255 * pixels).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
 
+    def _between(self, rows: np.ndarray) -> np.ndarray:
+        """Section 7: real rows of the anchors, interpolated."""
+        low = min(int(self.position), 8)
+        part = self.position - low
+        return (1 - part) * rows[low].astype(np.float64) + part * rows[low + 1]
+
     def _real(self, name: str, x: np.ndarray) -> np.ndarray:
         weight, bias = (self.tensors[f"synthesis.{name}.{part}"].astype(np.float64) for part in ("weight", "bias"))
+        bias = self._between(bias) if weight.ndim == 2 else bias
         acc = np.einsum("oi,iyx->oyx", weight, x) if weight.ndim == 2 else _depthwise(x, weight[:, 0])
         return acc + bias[:, None, None]
 

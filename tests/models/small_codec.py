@@ -15,7 +15,9 @@ from archivae.models.photo.trainable import TABLES, TrainableCodec
 from archivae.models.photo.transforms import Analysis, Synthesis
 from archivae.models.photo.weights import PhotoWeights
 
-SMALL = Architecture(fine=16, coarse=24, latents=24, hyper=8, features=12, context=16, fine_blocks=1, coarse_blocks=1)
+SMALL = Architecture(
+    fine=16, coarse=24, latents=24, hyper=8, features=12, context=16, hyper_context=8, fine_blocks=1, coarse_blocks=1
+)
 
 
 def small_trainable(seed: int = 1, arch: Architecture = SMALL) -> TrainableCodec:
@@ -24,6 +26,7 @@ def small_trainable(seed: int = 1, arch: Architecture = SMALL) -> TrainableCodec
     model = TrainableCodec(arch).requires_grad_(False)
     _invert(model.analysis, model.synthesis)
     _spread(model)
+    _vary_with_quality(model)
     return model.eval()
 
 
@@ -53,7 +56,14 @@ def _spread(model: TrainableCodec) -> None:
     latents, hyper = model.arch.latents, model.arch.hyper
     model.parameter_head.weight.mul_(3)
     model.parameter_head.bias.copy_(torch.cat([torch.randn(latents) * 2, torch.randn(latents) * 12 + 22]))
-    for network in model.contexts:
+    for network in (*model.contexts, *model.hyper_contexts):
         network.head.weight.mul_(20)
     model.hyper_analysis.out.weight.mul_(6)
     model.hyper_index.copy_(torch.linspace(-4, 36, hyper).repeat(len(LAMBDAS), 1) + torch.randn(len(LAMBDAS), hyper))
+
+
+def _vary_with_quality(model: TrainableCodec) -> None:
+    """Biases that differ from anchor to anchor, a little."""
+    for module in model.modules():
+        if isinstance(module, Pointwise):
+            module.bias.add_(torch.randn(module.bias.shape) * 0.002)

@@ -29,33 +29,46 @@ def numpy_networks(weights: PhotoWeights) -> NumpyEntropyNetworks:
 
 
 def inputs(batch: int, height: int, width: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """z, mostly small, and residuals with some that are as large as they may be."""
+    """Restored z in steps of 1/16, and residuals, both mostly small, some as large as they may be."""
     generator = torch.Generator().manual_seed(seed)
-    z = torch.randint(-40, 40, (batch, SMALL.hyper, height, width), generator=generator, dtype=torch.int32)
-    known = torch.randint(-40, 40, (batch, SMALL.latents, 4 * height, 4 * width), generator=generator).float()
-    known[..., 0, 0], known[..., -1, -1] = 32767, -32767
-    return z, known
+    z = torch.randint(-640, 640, (batch, SMALL.hyper, height, width), generator=generator, dtype=torch.int32)
+    k = torch.randint(-40, 40, (batch, SMALL.latents, 4 * height, 4 * width), generator=generator, dtype=torch.int32)
+    k[..., 0, 0], k[..., -1, -1] = 32767, -32767
+    return z, k
 
 
-def torch_outputs(networks: EntropyNetworks, z: Tensor, known: Tensor, quality: int) -> list[Tensor]:
-    """Features, then of every pass its context, means and table numbers."""
-    out = [networks.hyper_tables(quality), networks.features(z, quality)]
-    for step in range(PASSES):
-        context = networks.context(step, known, out[1]) if step else None
-        out += [] if context is None else [context]
-        for phase in range(4):
-            out += networks.parameters(step, phase, out[1], context, quality)
+def phases_of(shape: tuple[int, ...]) -> list[int]:
+    """Those that a field of this shape has; one that is a position wide or high lacks some."""
+    return [phase for phase in range(4) if phase // 2 < shape[2] and phase % 2 < shape[3]]
+
+
+def torch_outputs(networks: EntropyNetworks, z: Tensor, k: Tensor, quality: int) -> list[Tensor]:
+    """Features, then of both fields and every pass what is shown, its context, means and table numbers."""
+    fields = networks.hyper_field(len(z), *z.shape[2:], quality), networks.latent_field(z, quality)
+    out = [networks.features(z, quality)]
+    for field, residual in zip(fields, (z // 16, k), strict=True):
+        shown = field.shown(residual, residual * 16 + residual % 16)
+        out.append(shown)
+        for step in range(PASSES):
+            context = networks.context(field, step, shown.float()) if step else None
+            out += [] if context is None else [context]
+            for phase in phases_of(field.shape):
+                out += networks.parameters(field, step, phase, context)
     return [x.cpu() for x in out]
 
 
-def numpy_outputs(networks: NumpyEntropyNetworks, z: Tensor, known: Tensor, quality: int) -> list[np.ndarray]:
-    z_, known_ = z.numpy().astype(np.int64), known.numpy().astype(np.int64)
-    out = [networks.hyper_tables(quality), networks.features(z_, quality)]
-    for step in range(PASSES):
-        context = networks.context(step, known_, out[1]) if step else None
-        out += [] if context is None else [context]
-        for phase in range(4):
-            out += networks.parameters(step, phase, out[1], context, quality)
+def numpy_outputs(networks: NumpyEntropyNetworks, z: Tensor, k: Tensor, quality: int) -> list[np.ndarray]:
+    z_, k_ = z.numpy().astype(np.int64), k.numpy().astype(np.int64)
+    fields = networks.hyper_field(len(z_), *z_.shape[2:], quality), networks.latent_field(z_, quality)
+    out = [networks.features(z_, quality)]
+    for field, residual in zip(fields, (z_ // 16, k_), strict=True):
+        shown = field.shown(residual, residual * 16 + residual % 16)
+        out.append(shown)
+        for step in range(PASSES):
+            context = networks.context(field, step, shown) if step else None
+            out += [] if context is None else [context]
+            for phase in phases_of(field.shape):
+                out += networks.parameters(field, step, phase, context)
     return out
 
 
@@ -107,9 +120,11 @@ def test_means_at_the_bound_add_up_exactly(weights: PhotoWeights) -> None:
     generator = torch.Generator().manual_seed(1)
     features = torch.randint(0, 256, (1, SMALL.features, 2, 2), generator=generator).float()
     context = torch.randint(0, 256, (1, SMALL.context, 2, 2), generator=generator).float()
-    found = torch_networks(extreme).parameters(1, 0, features, context, 5_000)
-    as_integers = features.numpy().astype(np.int64), context.numpy().astype(np.int64)
-    expected = numpy_networks(extreme).parameters(1, 0, *as_integers, 5_000)
+    z = torch.zeros(1, SMALL.hyper, 1, 1, dtype=torch.int32)
+    field = torch_networks(extreme).latent_field(z, 5_000)._replace(features=features)
+    found = torch_networks(extreme).parameters(field, 1, 0, context)
+    whole = numpy_networks(extreme).latent_field(z.numpy(), 5_000)._replace(features=features.long().numpy())
+    expected = numpy_networks(extreme).parameters(whole, 1, 0, context.long().numpy())
     assert np.abs(expected[0]).max() > ACC_LIMIT
     assert_same(list(found), list(expected))
 
@@ -152,8 +167,8 @@ def test_no_setting_changes_an_integer(
 def test_a_batch_of_8_is_8_batches_of_1(weights: PhotoWeights) -> None:
     networks = torch_networks(weights)
     z, known = inputs(8, 2, 3)
-    together = torch_outputs(networks, z, known, 9_000)[1:]  # the hyper-latents' tables have no batch
-    alone = [torch_outputs(networks, z[n : n + 1], known[n : n + 1], 9_000)[1:] for n in range(8)]
+    together = torch_outputs(networks, z, known, 9_000)
+    alone = [torch_outputs(networks, z[n : n + 1], known[n : n + 1], 9_000) for n in range(8)]
     assert_same(together, [torch.cat(parts) for parts in zip(*alone, strict=True)])
 
 

@@ -14,13 +14,14 @@ from archivae.models.photo.architecture import LATENT_STRIDE, PASSES
 from archivae.models.photo.codec import PhotoCodec, cells
 from archivae.models.photo.coder import PHASES, integers_crc
 from archivae.models.photo.exact import phase_of
-from archivae.models.photo.numpy_reference import NumpyEntropyNetworks
+from archivae.models.photo.integer import PARAMETER_UNIT
+from archivae.models.photo.numpy_reference import NumpyEntropyNetworks, NumpyField
 from archivae.models.photo.weights import PhotoWeights, parse_weights
 from tests.golden.plain_decoder import PlainDecoder
 from tests.golden.regenerate import FOLDER, LEARNED, WEIGHTS, decode, golden_codec, restored_crc
 
 DECODED = json.loads((FOLDER / "decoded.json").read_text())
-MODEL_ID = "2291c30b3a22cf8c"
+MODEL_ID = "f151ed9f85ef6e4d"
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +73,21 @@ def numpy_integers(weights: PhotoWeights, bitstream: Bitstream, n: int) -> tuple
         values.append(decoder.decode(indices[-1]))
         return values[-1].reshape(index.shape).astype(np.int64)
 
-    tables = networks.hyper_tables(bitstream.quality)
-    z = read(np.broadcast_to(tables[:, None, None], (1, weights.arch.hyper, height // 4, width // 4)))
-    features = networks.features(z, bitstream.quality)
-    known = np.zeros((1, weights.arch.latents, height, width), np.int64)
-    for step in range(PASSES):
-        context = networks.context(step, known, features) if step else None
-        for phase in range(PHASES):
-            _, index = networks.parameters(step, phase, features, context, bitstream.quality)
-            phase_of(known[:, (phase, phase ^ 3, phase ^ 1, phase ^ 2)[step] :: 4], phase)[:] = read(index)
+    def restore(field: NumpyField) -> np.ndarray:
+        known, restored = np.zeros(field.shape, np.int64), np.zeros(field.shape, np.int64)
+        for step in range(PASSES):
+            context = networks.context(field, step, known) if step else None
+            for phase in range(PHASES):
+                mean, index = networks.parameters(field, step, phase, context)
+                value = read(index)
+                fresh = value * PARAMETER_UNIT + mean
+                group = (phase, phase ^ 3, phase ^ 1, phase ^ 2)[step]
+                phase_of(restored[:, group::4], phase)[:] = fresh
+                phase_of(known[:, group::4], phase)[:] = field.shown(value, fresh)
+        return restored
+
+    z = restore(networks.hyper_field(1, height // 4, width // 4, bitstream.quality))
+    restore(networks.latent_field(z, bitstream.quality))
     decoder.finish()
     return np.concatenate(values), np.concatenate(indices)
 

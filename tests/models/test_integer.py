@@ -115,7 +115,8 @@ def networks(trainable: TrainableCodec, weights: PhotoWeights) -> EntropyNetwork
 
 
 def hyper_latents() -> Tensor:
-    return torch.randint(-40, 40, (2, SMALL.hyper, 2, 3))
+    """Restored, in steps of 1/16."""
+    return torch.randint(-640, 640, (2, SMALL.hyper, 2, 3), dtype=torch.int32)
 
 
 @pytest.mark.parametrize("quality", [0, 12_345, 25_600])
@@ -127,26 +128,41 @@ def test_hyper_decoder_as_trained_is_as_shipped(
     level = quality_level(quality)
     assert level == round(quality / 25_600 * QUALITY_LEVELS)
     plane = torch.full((2, 1, 2, 3), float(level))
-    assert torch.equal(trainable.hyper_decoder(z.float(), plane), networks.features(z, quality))
+    assert torch.equal(trainable.hyper_decoder(z.float() / 16, plane), networks.features(z, quality))
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_context_as_trained_is_as_shipped(trainable: TrainableCodec, networks: EntropyNetworks, step: int) -> None:
     torch.manual_seed(step)
-    features = networks.features(hyper_latents(), 9_000)
-    known = torch.randint(-50, 50, (2, SMALL.latents, 8, 12)).float()
+    field = networks.latent_field(hyper_latents(), 9_000)
+    residual = torch.randint(-50, 50, field.shape, dtype=torch.int32)
     network = trainable.contexts[step - 1]
-    body = network.body(known, features, phase_planes(8, 12).expand(2, -1, -1, -1))
-    assert torch.equal(body, networks.context(step, known, features))
+    body = network.body(residual.float(), field.conditions, phase_planes(8, 12).expand(2, -1, -1, -1))
+    shown = field.shown(residual, residual * 16 + 3)
+    assert torch.equal(body, networks.context(field, step, shown.float()))
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_hyper_context_as_trained_is_as_shipped(
+    trainable: TrainableCodec, networks: EntropyNetworks, step: int
+) -> None:
+    torch.manual_seed(step)
+    field = networks.hyper_field(2, 2, 3, 9_000)
+    restored = hyper_latents()
+    network = trainable.hyper_contexts[step - 1]
+    body = network.body(restored / 16, field.conditions, phase_planes(2, 3).expand(2, -1, -1, -1))
+    shown = field.shown(restored // 16, restored)
+    assert torch.equal(body, networks.context(field, step, shown.float()))
 
 
 def test_parameters_as_trained_are_as_shipped(trainable: TrainableCodec, networks: EntropyNetworks) -> None:
     torch.manual_seed(5)
-    features = networks.features(hyper_latents(), 9_000)
+    field = networks.latent_field(hyper_latents(), 9_000)
+    features = field.conditions
     context = torch.randint(0, 256, (2, SMALL.context, 8, 12)).float()
     both = trainable.parameter_head(features).floor() + trainable.contexts[1].head(context).floor()
     for phase in range(4):
-        mean, _ = networks.parameters(2, phase, features, context, 9_000)
+        mean, _ = networks.parameters(field, 2, phase, context)
         group = phase ^ 1  # PASS_ORDER[2]
         expected = both[:, group : SMALL.latents : 4, phase // 2 :: 2, phase % 2 :: 2]
         assert torch.equal(mean, expected.to(torch.int32))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from archivae.models.photo.architecture import Architecture
+from archivae.models.photo.architecture import Architecture, anchor_mix
 from archivae.models.photo.trainable import TrainableCodec
 from archivae.models.training.pca import initialise, principal_components
 from tests.training.tiny import PLAN, smooth_picture
@@ -18,7 +18,8 @@ def crops(seeds: range) -> torch.Tensor:
 
 @torch.no_grad()
 def psnr(model: TrainableCodec, pixels: torch.Tensor) -> float:
-    return -10 * math.log10((model.synthesis(model.analysis(pixels)) - pixels).square().mean().item())
+    mix = anchor_mix(torch.tensor([4.0]))
+    return -10 * math.log10((model.synthesis(model.analysis(pixels, mix), mix) - pixels).square().mean().item())
 
 
 def codec(architecture: Architecture) -> TrainableCodec:

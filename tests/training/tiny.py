@@ -12,7 +12,7 @@ from archivae.models.photo.architecture import Architecture
 from archivae.models.training.plan import TrainingPlan
 
 SIZES = {"fine": 32, "coarse": 32, "latents": 16, "hyper": 8, "features": 8, "context": 8}
-SIZES |= {"fine_blocks": 1, "coarse_blocks": 1}
+SIZES |= {"hyper_context": 8, "fine_blocks": 1, "coarse_blocks": 1}
 PLAN = TrainingPlan(
     steps=20,
     batch=2,

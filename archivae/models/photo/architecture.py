@@ -26,6 +26,7 @@ PASS_ORDER = (0, 3, 1, 2)
 
 LAMBDAS = tuple(0.0006 * 2**i for i in range(10))
 """Rate-distortion trade-off at the ten anchors of the quality scale: bits per pixel + lambda * MSE (of 0..255)."""
+ANCHORS = len(LAMBDAS)
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,21 @@ class Architecture:
     hyper: int = 128
     features: int = 192  # what the hyper decoder hands to the context networks
     context: int = 224
+    hyper_context: int = 128  # the same for the hyper-latents
     fine_blocks: int = 2
     coarse_blocks: int = 2
 
     def asdict(self) -> dict[str, int]:
         return asdict(self)
+
+
+def anchor_mix(position: Tensor) -> Tensor:
+    """How much of each anchor makes a quality: (N,) in [0, ANCHORS - 1] to (N, ANCHORS), two neighbours of one sum.
+
+    >>> anchor_mix(torch.tensor([2.25]))[0, 1:5]
+    tensor([0.0000, 0.7500, 0.2500, 0.0000])
+    """
+    return (1 - (position[:, None] - torch.arange(ANCHORS, device=position.device)).abs()).clamp_min(0)
 
 
 def pass_masks(channels: int, height: int, width: int) -> Tensor:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from archivae.bitstream import Tile, tile_grid
-from archivae.models.photo.architecture import HYPER_STRIDE, LAMBDAS, LATENT_STRIDE, Z_LIMIT
+from archivae.models.photo.architecture import ANCHORS, HYPER_STRIDE, LATENT_STRIDE, Z_LIMIT, anchor_mix
 from archivae.models.photo.coder import choose_integers, decode_tiles, encode_tiles
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks
 from archivae.models.photo.integer import PARAMETER_UNIT
-from archivae.models.photo.layers import run_branches_in
+from archivae.models.photo.layers import blend, run_branches_in
 from archivae.models.photo.quantiser import Quantiser
 from archivae.models.photo.transforms import Analysis, HyperAnalysis, Synthesis
 from archivae.models.photo.weights import PhotoWeights
@@ -141,32 +141,35 @@ class PhotoCodec:
         return encode_tiles(self._networks, self._quantiser, self.weights.tables, latents, z, quality)[: len(crops)]
 
     def _latents(self, crops: Sequence[Pixels], cell: Cell, quality: int) -> tuple[Tensor, Tensor]:
-        """Latents (N, latents, h, w), not rounded, and hyper-latents (N, hyper, h/4, w/4), rounded, both float32."""
-        latents = self._analysis(self._to_tensor(crops))
-        latents = _cut(latents, cell, LATENT_STRIDE) * self._gain("encoder_gain", quality)
-        z = torch.round(self._hyper_analysis(latents)).clamp_(-Z_LIMIT - 1, Z_LIMIT)
+        """Latents (N, latents, h, w), not rounded, and hyper-latents (N, hyper, h/4, w/4), not rounded, both float32."""
+        mix = self._mix(quality)
+        latents = _cut(self._analysis(self._to_tensor(crops), mix), cell, LATENT_STRIDE)
+        latents = latents * self._gain("encoder_gain", mix)
+        z = self._hyper_analysis(latents, mix).clamp_(-Z_LIMIT - 1, Z_LIMIT)
         return latents, z
 
     def _synthesise(self, restored: Tensor, height: int, width: int, quality: int, side: int) -> list[Pixels]:
         out = np.empty((len(restored), height, width, 3), np.uint8)
-        gain = self._gain("decoder_gain", quality) / PARAMETER_UNIT
+        mix = self._mix(quality)
+        gain = self._gain("decoder_gain", mix) / PARAMETER_UNIT
         for cell in cells(height, width, side):
             top, left, bottom, right = (v // LATENT_STRIDE for v in cell.outer)
             latents = restored[:, :, top:bottom, left:right].float() * gain
-            pixels = _cut(self._synthesis(latents), cell, 1)
+            pixels = _cut(self._synthesis(latents, mix), cell, 1)
             whole = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
             top, left, bottom, right = cell.inner
             bottom, right = min(bottom, height), min(right, width)
             out[:, top:bottom, left:right] = whole[:, : bottom - top, : right - left]
         return list(out)
 
-    def _gain(self, name: str, quality: int) -> Tensor:
-        """Log gains (anchors, latents) interpolated at ``quality``: (1, latents, 1, 1)."""
-        rows = self.weights.floats[name].float()
-        position = quality * (len(LAMBDAS) - 1) / QUALITY_SCALE
-        low = min(int(position), len(LAMBDAS) - 2)
-        row = torch.lerp(rows[low], rows[low + 1], position - low)
-        return row.exp().view(1, -1, 1, 1).to(self.device)
+    def _mix(self, quality: int) -> Tensor:
+        """How much of each anchor makes ``quality``: float32 (1, anchors)."""
+        return anchor_mix(torch.tensor([quality * (ANCHORS - 1) / QUALITY_SCALE], device=self.device))
+
+    def _gain(self, name: str, mix: Tensor) -> Tensor:
+        """(1, latents, 1, 1) of log gains (anchors, latents)."""
+        rows = self.weights.floats[name].float().to(self.device)
+        return blend(mix, rows).exp()[:, :, None, None]
 
     def _to_tensor(self, crops: Sequence[Pixels]) -> Tensor:
         batch = torch.from_numpy(np.stack(crops)).to(self.device)

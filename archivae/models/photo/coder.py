@@ -6,7 +6,7 @@ everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import google_crc32c
 import numpy as np
@@ -16,12 +16,17 @@ from torch import Tensor
 from archivae.bitstream import Tables, Tile, ValueDecoder, encode_values
 from archivae.errors import CorruptBitstreamError
 from archivae.models.photo.architecture import PASS_ORDER, PASSES
-from archivae.models.photo.exact import EntropyNetworks, phase_of
+from archivae.models.photo.exact import EntropyNetworks, Field, phase_of
 from archivae.models.photo.integer import PARAMETER_UNIT
-from archivae.models.photo.quantiser import Quantiser
+from archivae.models.photo.quantiser import Quantiser, round_nearest
 from archivae.stopwatch import timed
 
 PHASES = 4
+
+Rounding = Callable[[Tensor, Tensor], Tensor]
+"""Real residuals and table numbers to whole residuals, int32."""
+Fill = Callable[[int, int, Tensor, Tensor], Tensor]
+"""Pass, phase, means and table numbers to the whole residuals there, int32."""
 
 
 def _slots(x: Tensor, step: int, phase: int) -> Tensor:
@@ -32,7 +37,7 @@ def _slots(x: Tensor, step: int, phase: int) -> Tensor:
 def encode_tiles(
     networks: EntropyNetworks, quantise: Quantiser, tables: Tables, latents: Tensor, z: Tensor, quality: int
 ) -> list[Tile]:
-    """Code a batch: ``latents`` (N, latents, 4h, 4w) float32, ``z`` (N, hyper, h, w) whole numbers; a tile each."""
+    """Code a batch: ``latents`` (N, latents, 4h, 4w) and ``z`` (N, hyper, h, w), both float32; a tile each."""
     values, indices = choose_integers(networks, quantise, latents, z, quality)
     tiles = []
     for n in range(len(latents)):
@@ -45,20 +50,22 @@ def encode_tiles(
 def choose_integers(
     networks: EntropyNetworks, quantise: Quantiser, latents: Tensor, z: Tensor, quality: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Quantise a batch: all values (N, count) int32 and their table numbers (N, count) uint8, in order."""
-    z_tables = _expand(networks.hyper_tables(quality), z)
-    z = torch.where(z_tables == 0, 0, z.to(torch.int32))
-    values, indices = [z.flatten(1)], [z_tables.flatten(1)]
-    features = networks.features(z, quality)
-    known = torch.zeros_like(latents)
-    for step in range(PASSES):
-        context = networks.context(step, known, features) if step else None
-        for phase in range(PHASES):
-            mean, index = networks.parameters(step, phase, features, context, quality)
-            residual = quantise(_slots(latents, step, phase) - mean.float() / PARAMETER_UNIT, index)
-            _slots(known, step, phase).copy_(residual)
+    """Quantise a batch: all values (N, count) int32 and their table numbers (N, count) uint8, in order of coding."""
+    values, indices = [], []
+
+    def quantised(field: Tensor, rounded: Rounding) -> Fill:
+        def fill(step: int, phase: int, mean: Tensor, index: Tensor) -> Tensor:
+            residual = rounded(_slots(field, step, phase) - mean.float() / PARAMETER_UNIT, index)
             values.append(residual.flatten(1))
             indices.append(index.flatten(1))
+            return residual
+
+        return fill
+
+    count, _, height, width = z.shape
+    hyper = networks.hyper_field(count, height, width, quality)
+    restored = _restore(networks, hyper, quantised(z, round_nearest))
+    _restore(networks, networks.latent_field(restored, quality), quantised(latents, quantise))
     return torch.cat(values, 1).cpu().numpy(), torch.cat(indices, 1).cpu().numpy()
 
 
@@ -70,30 +77,19 @@ def decode_tiles(
     ``height`` and ``width`` count latent positions and are multiples of 4. Raises CorruptBitstreamError where a
     stream ends early or late, or its integers are not those that were coded.
     """
-    device, arch = networks.device, networks.arch
     decoders = [ValueDecoder(tile.stream, tables) for tile in tiles]
     decoded: list[list[np.ndarray]] = [[] for _ in tiles]
 
-    def read(index: Tensor) -> Tensor:
+    def read(step: int, phase: int, mean: Tensor, index: Tensor) -> Tensor:
         rows = index.flatten(1).cpu().numpy()
         with timed("entropy coder"):
             for decoder, row, values in zip(decoders, rows, decoded, strict=True):
                 values.append(decoder.decode(row))
         fresh = np.stack([values[-1] for values in decoded])
-        return torch.from_numpy(fresh).to(device).view(index.shape)
+        return torch.from_numpy(fresh).to(networks.device).view(index.shape)
 
-    z_shape = torch.empty(len(tiles), arch.hyper, height // 4, width // 4)
-    z = read(_expand(networks.hyper_tables(quality), z_shape))
-    features = networks.features(z, quality)
-    known = torch.zeros(len(tiles), arch.latents, height, width, device=device)
-    restored = torch.empty(known.shape, dtype=torch.int32, device=device)
-    for step in range(PASSES):
-        context = networks.context(step, known, features) if step else None
-        for phase in range(PHASES):
-            mean, index = networks.parameters(step, phase, features, context, quality)
-            residual = read(index)
-            _slots(known, step, phase).copy_(residual)
-            _slots(restored, step, phase).copy_(residual * PARAMETER_UNIT + mean)
+    z = _restore(networks, networks.hyper_field(len(tiles), height // 4, width // 4, quality), read)
+    restored = _restore(networks, networks.latent_field(z, quality), read)
     for decoder, values, tile in zip(decoders, decoded, tiles, strict=True):
         decoder.finish()
         if integers_crc(np.concatenate(values)) != tile.integers_crc:
@@ -103,10 +99,23 @@ def decode_tiles(
     return restored
 
 
+def _restore(networks: EntropyNetworks, field: Field, fill: Fill) -> Tensor:
+    """Four passes over a field whose residuals ``fill`` gives: restored values, int32 in steps of 1/16."""
+    known = torch.zeros(field.shape, device=networks.device)
+    restored = torch.empty(field.shape, dtype=torch.int32, device=networks.device)
+    for step in range(PASSES):
+        context = networks.context(field, step, known) if step else None
+        for phase in range(PHASES):
+            if not _slots(restored, step, phase).numel():
+                continue  # a field that is one position wide or high
+            mean, index = networks.parameters(field, step, phase, context)
+            residual = fill(step, phase, mean, index)
+            fresh = residual * PARAMETER_UNIT + mean
+            _slots(restored, step, phase).copy_(fresh)
+            _slots(known, step, phase).copy_(field.shown(residual, fresh))
+    return restored
+
+
 def integers_crc(values: np.ndarray) -> int:
     """CRC-32C of all integers of a tile, z first, in the order of coding, as little-endian int16."""
     return int(google_crc32c.value(values.astype("<i2").tobytes()))
-
-
-def _expand(channel_tables: Tensor, like: Tensor) -> Tensor:
-    return channel_tables.view(1, -1, 1, 1).expand(like.shape).to(like.device)

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, TABLES, Architecture, phase_planes
-from archivae.models.photo.entropy import K_GAIN, PHASE_LEVEL, QUALITY_LEVELS, Z_GAIN
+from archivae.models.photo.entropy import KNOWN_GAIN, PHASE_LEVEL, QUALITY_LEVELS
 from archivae.models.photo.integer import ACC_LIMIT, PARAMETER_UNIT, IntegerWeights, check_exact
 
 QUALITY_SCALE = 100 * 256
 """Quality 100 in steps of 1/256."""
+
+RESTORED_PER_SHOWN = PARAMETER_UNIT // KNOWN_GAIN
+"""Restored values come in steps of 1/16; networks see them in steps of 1/4, rounded down."""
 
 Layers = Mapping[str, IntegerWeights]
 
@@ -70,6 +74,27 @@ class _Layer:
         return torch.floor(acc.mul_(self.scale))
 
 
+class Field(NamedTuple):
+    """What is coded in four passes: the hyper-latents, or the latents, of a batch.
+
+    ``conditions`` (N, M, h, w), float32 of whole numbers, go into every context network; ``features`` (N, F, h, w) give
+    means and table indices to begin with, which are 0 without them; ``offset`` int32 (channels,) is added to indices.
+    """
+
+    name: str
+    shape: tuple[int, int, int, int]
+    conditions: Tensor
+    features: Tensor | None
+    offset: Tensor
+    shows_restored: bool
+    """Whether context networks see restored values, or residuals alone."""
+
+    def shown(self, residual: Tensor, restored: Tensor) -> Tensor:
+        """What context networks see, [-128, 127], of residuals and of the same restored, in steps of 1/16."""
+        seen = restored // RESTORED_PER_SHOWN if self.shows_restored else residual * KNOWN_GAIN
+        return seen.clamp(-128, 127)
+
+
 class EntropyNetworks:
     """The frozen hyper decoder and context networks.
 
@@ -89,44 +114,58 @@ class EntropyNetworks:
         self._index_offset = index_offset
         self._hyper_index = hyper_index
 
-    def hyper_tables(self, quality: int) -> Tensor:
-        """Table number of each hyper-latent channel: uint8 (hyper,)."""
-        return table_index(interpolate_rows(self._hyper_index, quality))
+    def hyper_field(self, count: int, height: int, width: int, quality: int) -> Field:
+        """The hyper-latents of ``count`` tiles: (count, hyper, height, width)."""
+        level = torch.full((count, 1, height, width), float(quality_level(quality)), device=self.device)
+        offset = self._interpolated(self._hyper_index, quality)
+        return Field("hyper_contexts", (count, self.arch.hyper, height, width), level, None, offset, True)
+
+    def latent_field(self, z: Tensor, quality: int) -> Field:
+        """The latents of the tiles whose restored hyper-latents are ``z`` (N, hyper, h, w), int32 in steps of 1/16."""
+        features = self.features(z, quality)
+        shape = (len(z), self.arch.latents, *features.shape[2:])
+        offset = self._interpolated(self._index_offset, quality)
+        return Field("contexts", shape, features, features, offset, False)
 
     def features(self, z: Tensor, quality: int) -> Tensor:
-        """Integers z (N, hyper, h, w) to features (N, features, 4h, 4w), whole numbers in [0, 255] as float32."""
+        """Restored hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w), whole numbers in [0, 255]."""
         with _exact_arithmetic(self.device):
             plane = torch.full_like(z[:, :1], quality_level(quality))
-            x = torch.cat([(z * Z_GAIN).clamp(-128, 127), plane], 1).float()
+            x = torch.cat([(z // RESTORED_PER_SHOWN).clamp(-128, 127), plane], 1).float()
             x = self._unsigned("hyper_decoder.enter", x)
             x = self._block("hyper_decoder.middle", F.pixel_shuffle(x, 2))
             x = self._unsigned("hyper_decoder.up", x)
             return self._block("hyper_decoder.full", F.pixel_shuffle(x, 2))
 
-    def context(self, step: int, known: Tensor, features: Tensor) -> Tensor:
-        """What pass ``step`` (1 to 3) makes of the residuals ``known`` (N, latents, h, w), 0 where not decoded yet."""
+    def context(self, field: Field, step: int, known: Tensor) -> Tensor:
+        """What pass ``step`` (1 to 3) makes of ``known``, float32: as `Field.shown`, and 0 where not decoded yet."""
         with _exact_arithmetic(self.device):
             phases = phase_planes(*known.shape[2:]).to(self.device).expand(len(known), -1, -1, -1) * PHASE_LEVEL
-            x = torch.cat([(known * K_GAIN).clamp(-128, 127), features, phases], 1)
-            name = f"contexts.{step - 1}"
+            x = torch.cat([known, field.conditions, phases], 1)
+            name = f"{field.name}.{step - 1}"
             x = self._block(f"{name}.near", self._unsigned(f"{name}.enter", x))
             return self._block(f"{name}.far", x)
 
-    def parameters(
-        self, step: int, phase: int, features: Tensor, context: Tensor | None, quality: int
-    ) -> tuple[Tensor, Tensor]:
+    def parameters(self, field: Field, step: int, phase: int, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """Means (int32, steps of 1/16) and table numbers (uint8) of what pass ``step`` decodes at ``phase``.
 
-        Both (N, latents/4, h/2, w/2): the channels of group ``phase ^ PASS_ORDER[step]``.
+        Both (N, C/4, h/2, w/2): the channels of group ``phase ^ PASS_ORDER[step]``.
         """
         group = phase ^ PASS_ORDER[step]
+        offset = field.offset[group::PASSES].view(1, -1, 1, 1)
+        count, channels, height, width = field.shape
+        zeros = torch.zeros(1, dtype=torch.int32, device=self.device).expand(count, channels // 2, height, width)
+        both = phase_of(zeros, phase)
         with _exact_arithmetic(self.device):
-            both = self._head("parameter_head", phase_of(features, phase), group)
+            if field.features is not None:
+                both = both + self._head("parameter_head", phase_of(field.features, phase), group)
             if context is not None:
-                both = both + self._head(f"contexts.{step - 1}.head", phase_of(context, phase), group)
+                both = both + self._head(f"{field.name}.{step - 1}.head", phase_of(context, phase), group)
         mean, index = both.chunk(2, 1)
-        offset = interpolate_rows(self._index_offset, quality)[group::PASSES].to(self.device, torch.int32)
-        return mean, table_index(index + offset.view(1, -1, 1, 1))
+        return mean, table_index(index + offset)
+
+    def _interpolated(self, rows: Tensor, quality: int) -> Tensor:
+        return interpolate_rows(rows, quality).to(self.device, torch.int32)
 
     def _head(self, name: str, x: Tensor, group: int) -> Tensor:
         """Means and indices (int32) of one group of channels: every fourth row of the head's matrix."""

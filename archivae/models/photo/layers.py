@@ -11,23 +11,38 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from archivae.models.photo.architecture import ANCHORS
+
 LEAK = 0.01
 """Slope of the leaky ReLU below zero."""
+
+
+def blend(mix: Tensor, rows: Tensor) -> Tensor:
+    """Rows (anchors, C) mixed in the parts ``mix`` (N, anchors): float32 (N, C)."""
+    return (mix[:, :, None] * rows).sum(1)  # not a matrix product: autocast would round it
 
 
 class Pointwise(nn.Module):
     """A 1x1 convolution: ``(N, in, H, W) -> (N, out, H, W)``, its weight stored as a matrix ``(out, in)``.
 
-    A faster ``compute_dtype`` than the parameters' own may be asked for by `to_compute_dtype`; the input is cast to it.
+    There is a bias for each anchor of the quality scale, ``(anchors, out)``; ``mix`` (N or 1, anchors) says how much of
+    each: so one network behaves a little differently at every quality (after Choi et al. 2019, arXiv:1909.04802), at
+    no cost. The input is cast to the weight's dtype.
     """
 
     def __init__(self, inputs: int, outputs: int, *, gain: float = 1.0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) * (gain / inputs**0.5))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.bias = nn.Parameter(torch.zeros(ANCHORS, outputs))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x.to(self.weight.dtype), self.weight[:, :, None, None], self.bias)
+    def forward(self, x: Tensor, mix: Tensor) -> Tensor:
+        x = x.to(self.weight.dtype)
+        weight = self.weight[:, :, None, None]
+        bias = blend(mix, self.bias)
+        if len(bias) == 1:
+            return F.conv2d(x, weight, bias[0].to(x.dtype))
+        out = F.conv2d(x, weight)
+        return out + bias[:, :, None, None].to(out.dtype)
 
 
 class Depthwise(nn.Module):
@@ -57,9 +72,21 @@ class ResidualBlock(nn.Module):
         self.widen = Pointwise(channels, channels * expansion)
         self.narrow = Pointwise(channels * expansion, channels, gain=0.02)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.leave(self.look(F.leaky_relu(self.enter(x), LEAK)))
-        return x + self.narrow(F.leaky_relu(self.widen(x), LEAK))
+    def forward(self, x: Tensor, mix: Tensor) -> Tensor:
+        x = x + self.leave(self.look(F.leaky_relu(self.enter(x, mix), LEAK)), mix)
+        return x + self.narrow(F.leaky_relu(self.widen(x, mix), LEAK), mix)
+
+
+class ResidualBlocks(nn.ModuleList):
+    """Residual blocks one after the other."""
+
+    def __init__(self, channels: int, count: int) -> None:
+        super().__init__(ResidualBlock(channels) for _ in range(count))
+
+    def forward(self, x: Tensor, mix: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, mix)
+        return x
 
 
 def run_branches_in(module: nn.Module, dtype: torch.dtype) -> None:

@@ -12,11 +12,26 @@ import numpy.typing as npt
 from torch import Tensor
 
 from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, Architecture
-from archivae.models.photo.entropy import K_GAIN, PHASE_LEVEL, QUALITY_LEVELS, Z_GAIN
-from archivae.models.photo.exact import QUALITY_SCALE, TABLES, Layers
+from archivae.models.photo.entropy import KNOWN_GAIN, PHASE_LEVEL, QUALITY_LEVELS
+from archivae.models.photo.exact import QUALITY_SCALE, RESTORED_PER_SHOWN, TABLES, Layers
 from archivae.models.photo.integer import PARAMETER_UNIT, IntegerWeights
 
 Integers = npt.NDArray[np.int64]
+
+
+class NumpyField(NamedTuple):
+    """The same as `archivae.models.photo.exact.Field`, of int64 arrays."""
+
+    name: str
+    shape: tuple[int, int, int, int]
+    conditions: Integers
+    features: Integers | None
+    offset: Integers
+    shows_restored: bool
+
+    def shown(self, residual: Integers, restored: Integers) -> Integers:
+        """What context networks see: residuals times 4, or restored values (steps of 1/16) in steps of 1/4."""
+        return np.clip(restored // RESTORED_PER_SHOWN if self.shows_restored else residual * KNOWN_GAIN, -128, 127)
 
 
 class NumpyEntropyNetworks:
@@ -28,37 +43,47 @@ class NumpyEntropyNetworks:
         self._index_offset = index_offset.numpy().astype(np.int64)
         self._hyper_index = hyper_index.numpy().astype(np.int64)
 
-    def hyper_tables(self, quality: int) -> Integers:
-        """Table number of each hyper-latent channel: (hyper,) in [0, 63]."""
-        return table_index(interpolate_rows(self._hyper_index, quality))
+    def hyper_field(self, count: int, height: int, width: int, quality: int) -> NumpyField:
+        """The hyper-latents of ``count`` tiles: (count, hyper, height, width)."""
+        level = np.full((count, 1, height, width), quality_level(quality))
+        shape = (count, self.arch.hyper, height, width)
+        return NumpyField("hyper_contexts", shape, level, None, interpolate_rows(self._hyper_index, quality), True)
+
+    def latent_field(self, z: Integers, quality: int) -> NumpyField:
+        """The latents of the tiles whose restored hyper-latents are ``z`` (N, hyper, h, w), in steps of 1/16."""
+        features = self.features(z, quality)
+        shape = (len(z), self.arch.latents, *features.shape[2:])
+        return NumpyField("contexts", shape, features, features, interpolate_rows(self._index_offset, quality), False)
 
     def features(self, z: Integers, quality: int) -> Integers:
-        """Hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w) in [0, 255]."""
+        """Restored hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w) in [0, 255]."""
         plane = np.full_like(z[:, :1], quality_level(quality))
-        x = np.concatenate([np.clip(z * Z_GAIN, -128, 127), plane], 1)
+        x = np.concatenate([np.clip(z // RESTORED_PER_SHOWN, -128, 127), plane], 1)
         x = pixel_shuffle(self._unsigned("hyper_decoder.enter", x))
         x = self._block("hyper_decoder.middle", x)
         x = pixel_shuffle(self._unsigned("hyper_decoder.up", x))
         return self._block("hyper_decoder.full", x)
 
-    def context(self, step: int, known: Integers, features: Integers) -> Integers:
-        """What pass ``step`` (1 to 3) makes of residuals ``known`` (N, latents, h, w): (N, context, h, w), [0, 255]."""
+    def context(self, field: NumpyField, step: int, known: Integers) -> Integers:
+        """What pass ``step`` (1 to 3) makes of ``known`` (N, C, h, w): (N, width, h, w), [0, 255]."""
         phases = np.broadcast_to(phase_planes(*known.shape[2:]) * PHASE_LEVEL, (len(known), 4, *known.shape[2:]))
-        x = np.concatenate([np.clip(known * K_GAIN, -128, 127), features, phases], 1)
-        name = f"contexts.{step - 1}"
+        x = np.concatenate([known, field.conditions, phases], 1)
+        name = f"{field.name}.{step - 1}"
         x = self._block(f"{name}.near", self._unsigned(f"{name}.enter", x))
         return self._block(f"{name}.far", x)
 
     def parameters(
-        self, step: int, phase: int, features: Integers, context: Integers | None, quality: int
+        self, field: NumpyField, step: int, phase: int, context: Integers | None
     ) -> tuple[Integers, Integers]:
-        """Means (steps of 1/16) and table numbers, both (N, latents/4, h/2, w/2), of pass ``step`` at ``phase``."""
+        """Means (steps of 1/16) and table numbers, both (N, C/4, h/2, w/2), of pass ``step`` at ``phase``."""
+        count, channels, height, width = field.shape
         group = phase ^ PASS_ORDER[step]
-        both = self._layers["parameter_head"].pointwise(phase_of(features, phase))
+        both = phase_of(np.zeros((count, 2 * channels, height, width), np.int64), phase)
+        if field.features is not None:
+            both = both + self._layers["parameter_head"].pointwise(phase_of(field.features, phase))
         if context is not None:
-            both = both + self._layers[f"contexts.{step - 1}.head"].pointwise(phase_of(context, phase))
-        mean, index = both[:, : self.arch.latents], both[:, self.arch.latents :]
-        index = index + interpolate_rows(self._index_offset, quality)[:, None, None]
+            both = both + self._layers[f"{field.name}.{step - 1}.head"].pointwise(phase_of(context, phase))
+        mean, index = both[:, :channels], both[:, channels:] + field.offset[:, None, None]
         return mean[:, group::PASSES], table_index(index[:, group::PASSES])
 
     def _unsigned(self, name: str, x: Integers) -> Integers:

@@ -35,6 +35,12 @@ class Quantiser:
         return chosen.masked_fill_(index == 0, 0).to(torch.int32)
 
 
+def round_nearest(residual: Tensor, index: Tensor) -> Tensor:
+    """The nearest whole numbers, int32; where ``index`` is 0, 0."""
+    nearest = residual.round().clamp_(-VALUE_LIMIT, VALUE_LIMIT)
+    return nearest.masked_fill_(index == 0, 0).to(torch.int32)
+
+
 def _savings(tables: Tables) -> np.ndarray:
     """Bits that magnitude m - 1 saves against m: (tables, widest radius + 2) float32; 0 where m or m - 1 is an escape."""
     radii = tables.radius.astype(int)

@@ -12,12 +12,22 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from archivae.models.photo.architecture import LAMBDAS, PASSES, TABLES, Z_LIMIT, Architecture, pass_masks, phase_planes
+from archivae.models.photo.architecture import (
+    ANCHORS,
+    LAMBDAS,
+    PASSES,
+    TABLES,
+    Z_LIMIT,
+    Architecture,
+    anchor_mix,
+    pass_masks,
+    phase_planes,
+)
 from archivae.models.photo.entropy import QUALITY_LEVELS, ContextNetwork, HyperDecoder, ParameterHead
 from archivae.models.photo.integer import PARAMETER_UNIT, floor_ste, straight_through
+from archivae.models.photo.layers import blend
 from archivae.models.photo.transforms import Analysis, HyperAnalysis, Synthesis
 
-ANCHORS = len(LAMBDAS)
 SCALE_FLOOR = 0.11
 """Standard deviation of the narrowest table; there, a residual is always 0."""
 SCALE_STEP = 0.1
@@ -62,13 +72,6 @@ class _Clamp(torch.autograd.Function):
         return grad * keep, None, None
 
 
-def interpolate(table: Tensor, position: Tensor) -> Tensor:
-    """Rows of ``table`` (ANCHORS, C) at real ``position`` (N,) in [0, ANCHORS - 1], as (N, C, 1, 1)."""
-    low = position.floor().long().clamp(max=ANCHORS - 2)
-    part = (position - low)[:, None]
-    return (table[low] * (1 - part) + table[low + 1] * part)[:, :, None, None]
-
-
 class TrainableCodec(nn.Module):
     """Analysis, synthesis and entropy model with their gains, as trained."""
 
@@ -80,7 +83,12 @@ class TrainableCodec(nn.Module):
         self.hyper_analysis = HyperAnalysis(arch)
         self.hyper_decoder = HyperDecoder(arch)
         self.parameter_head = ParameterHead(arch)
-        self.contexts = nn.ModuleList(ContextNetwork(arch) for _ in range(PASSES - 1))
+        self.contexts = nn.ModuleList(
+            ContextNetwork(arch.latents, arch.features, arch.context) for _ in range(PASSES - 1)
+        )
+        self.hyper_contexts = nn.ModuleList(
+            ContextNetwork(arch.hyper, 1, arch.hyper_context) for _ in range(PASSES - 1)
+        )
         # A step that grows with 1/sqrt(lambda) is right for uniform quantisation at high rate.
         steps = (6 / torch.tensor(LAMBDAS)).sqrt() / 127.5
         self.encoder_gain = nn.Parameter(-steps.log()[:, None].repeat(1, arch.latents))
@@ -92,43 +100,70 @@ class TrainableCodec(nn.Module):
 
     def forward(self, pixels: Tensor, position: Tensor) -> TrainingOutput:
         """``pixels`` (N, 3, H, W) in [0, 1], sides multiples of 64; ``position`` (N,) in [0, ANCHORS - 1]."""
-        latents = self.analysis(pixels) * interpolate(self.encoder_gain, position).exp()
-        z = _Clamp.apply(self.hyper_analysis(latents), -Z_LIMIT - 1, Z_LIMIT)
-        hyper_index = _Clamp.apply(interpolate(self.hyper_index, position), 0, TABLES - 1)
-        hyper_bits = gaussian_bits(self._noisy(z), hyper_index).sum((1, 2, 3))
-
-        restored, residual_bits = self._code_latents(latents, round_ste(z), position)
-        pixels_out = self.synthesis(restored * interpolate(self.decoder_gain, position).exp())
+        mix = anchor_mix(position)
+        latents = self.analysis(pixels, mix) * _plane(blend(mix, self.encoder_gain).exp())
+        level = torch.round(position * (QUALITY_LEVELS / (ANCHORS - 1)))
+        z, hyper_bits, level_plane = self._code_hyper(latents, mix, level)
+        restored, residual_bits = self._code_latents(latents, self.hyper_decoder(z, level_plane), mix)
+        pixels_out = self.synthesis(restored * _plane(blend(mix, self.decoder_gain).exp()), mix)
         return TrainingOutput(pixels_out, residual_bits, hyper_bits)
 
-    def _noisy(self, x: Tensor) -> Tensor:
-        return x + torch.rand_like(x) - 0.5 if self.training else x.round()
+    def _code_hyper(self, latents: Tensor, mix: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Restored hyper-latents, their bits, and the plane that tells networks the quality."""
+        z = _Clamp.apply(self.hyper_analysis(latents, mix), -Z_LIMIT - 1, Z_LIMIT).float()
+        level_plane = _plane(level[:, None]).expand(-1, 1, *z.shape[2:])
+        field = _Field(z, _plane(blend(mix, self.hyper_index)), level_plane, self.hyper_contexts, shows_restored=True)
+        restored, bits = self._code(field, torch.zeros(1, 2 * self.arch.hyper, 1, 1, device=z.device))
+        return restored, bits, level_plane
 
-    def _code_latents(self, latents: Tensor, z: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
-        height, width = latents.shape[2:]
-        masks = pass_masks(self.arch.latents, height, width).to(latents.device)
-        phases = phase_planes(height, width).to(latents.device)
-        level = torch.round(position * (QUALITY_LEVELS / (ANCHORS - 1)))
-        features = self.hyper_decoder(z, level[:, None, None, None].expand(-1, 1, *z.shape[2:]))
+    def _code_latents(self, latents: Tensor, features: Tensor, mix: Tensor) -> tuple[Tensor, Tensor]:
+        """Restored latents and their bits."""
         with torch.autocast(latents.device.type, enabled=False):
             base = floor_ste(self.parameter_head(features.float()))
-        offset = interpolate(self.index_offset, position)
-        known = torch.zeros_like(latents)
+        offset = _plane(blend(mix, self.index_offset))
+        return self._code(_Field(latents.float(), offset, features, self.contexts, shows_restored=False), base)
+
+    def _code(self, field: _Field, base: Tensor) -> tuple[Tensor, Tensor]:
+        """Four passes over a field; ``base`` holds means and table indices, (N, 2C, h, w), that contexts refine."""
+        channels, height, width = field.values.shape[1:]
+        masks = pass_masks(channels, height, width).to(base.device)
+        phases = phase_planes(height, width).to(base.device)
+        known = torch.zeros_like(field.values)
         mean = index = known
         for i in range(PASSES):
-            parameters = base if i == 0 else base + self._refine(i, known, features, phases)
+            parameters = base if i == 0 else base + _refine(field, i, known, phases)
             mean_i, index_i = (parameters / PARAMETER_UNIT).chunk(2, 1)
             mean = torch.where(masks[i], mean_i, mean)
             index = torch.where(masks[i], index_i, index)
             if i < PASSES - 1:
-                known = torch.where(masks[i], round_ste(latents - mean_i), known)
-        index = _Clamp.apply(index + offset, 0, TABLES - 1)
-        residual = latents.float() - mean
-        bits = gaussian_bits(self._noisy(residual), index).sum((1, 2, 3))
-        return round_ste(residual) + mean, bits
+                residual = round_ste(field.values - mean_i)
+                known = torch.where(masks[i], residual + mean_i if field.shows_restored else residual, known)
+        residual = field.values - mean
+        bits = gaussian_bits(self._noisy(residual), _Clamp.apply(index + field.offset, 0, TABLES - 1))
+        return round_ste(residual) + mean, bits.sum((1, 2, 3))
 
-    def _refine(self, i: int, known: Tensor, features: Tensor, phases: Tensor) -> Tensor:
-        network = cast(ContextNetwork, self.contexts[i - 1])
-        body = network.body(known, features, phases.expand(len(known), -1, -1, -1))
-        with torch.autocast(known.device.type, enabled=False):
-            return floor_ste(network.head(body.float()))
+    def _noisy(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x) - 0.5 if self.training else x.round()
+
+
+class _Field(NamedTuple):
+    """What is coded in four passes: values (N, C, h, w), and what their tables depend on."""
+
+    values: Tensor
+    offset: Tensor  # (N, C, 1, 1), added to table indices
+    conditions: Tensor
+    contexts: nn.ModuleList
+    shows_restored: bool
+    """Whether contexts see what is restored, or its residual alone."""
+
+
+def _refine(field: _Field, i: int, known: Tensor, phases: Tensor) -> Tensor:
+    network = cast(ContextNetwork, field.contexts[i - 1])
+    body = network.body(known, field.conditions, phases.expand(len(known), -1, -1, -1))
+    with torch.autocast(known.device.type, enabled=False):
+        return floor_ste(network.head(body.float()))
+
+
+def _plane(x: Tensor) -> Tensor:
+    """(N, C) to (N, C, 1, 1)."""
+    return x[:, :, None, None]

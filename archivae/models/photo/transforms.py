@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archivae.models.photo.architecture import PATCH, Architecture
-from archivae.models.photo.layers import Pointwise, ResidualBlock
+from archivae.models.photo.layers import Pointwise, ResidualBlock, ResidualBlocks
 
 
 class Analysis(nn.Module):
@@ -16,15 +16,15 @@ class Analysis(nn.Module):
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
         self.patch = Pointwise(3 * PATCH**2, arch.fine)
-        self.fine = nn.Sequential(*[ResidualBlock(arch.fine) for _ in range(arch.fine_blocks)])
+        self.fine = ResidualBlocks(arch.fine, arch.fine_blocks)
         self.down = Pointwise(4 * arch.fine, arch.coarse)
-        self.coarse = nn.Sequential(*[ResidualBlock(arch.coarse) for _ in range(arch.coarse_blocks)])
+        self.coarse = ResidualBlocks(arch.coarse, arch.coarse_blocks)
         self.head = Pointwise(arch.coarse, arch.latents)
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        x = self.patch(F.pixel_unshuffle(pixels * 2 - 1, PATCH))
-        x = self.down(F.pixel_unshuffle(self.fine(x), 2))
-        return self.head(self.coarse(x))
+    def forward(self, pixels: Tensor, mix: Tensor) -> Tensor:
+        x = self.patch(F.pixel_unshuffle(pixels * 2 - 1, PATCH), mix)
+        x = self.down(F.pixel_unshuffle(self.fine(x, mix), 2), mix)
+        return self.head(self.coarse(x, mix), mix)
 
 
 class Synthesis(nn.Module):
@@ -33,14 +33,14 @@ class Synthesis(nn.Module):
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
         self.head = Pointwise(arch.latents, arch.coarse)
-        self.coarse = nn.Sequential(*[ResidualBlock(arch.coarse) for _ in range(arch.coarse_blocks)])
+        self.coarse = ResidualBlocks(arch.coarse, arch.coarse_blocks)
         self.up = Pointwise(arch.coarse, 4 * arch.fine)
-        self.fine = nn.Sequential(*[ResidualBlock(arch.fine) for _ in range(arch.fine_blocks)])
+        self.fine = ResidualBlocks(arch.fine, arch.fine_blocks)
         self.patch = Pointwise(arch.fine, 3 * PATCH**2)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        x = self.up(self.coarse(self.head(latents)))
-        x = self.patch(self.fine(F.pixel_shuffle(x, 2)))
+    def forward(self, latents: Tensor, mix: Tensor) -> Tensor:
+        x = self.up(self.coarse(self.head(latents, mix), mix), mix)
+        x = self.patch(self.fine(F.pixel_shuffle(x, 2), mix), mix)
         return F.pixel_shuffle(x, PATCH) * 0.5 + 0.5
 
 
@@ -56,8 +56,8 @@ class HyperAnalysis(nn.Module):
         self.quarter = ResidualBlock(width)
         self.out = Pointwise(4 * width, width)
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, mix: Tensor) -> Tensor:
         # Latents span four decades; the asinh lets one network see small and large ones.
-        x = self.middle(self.head(torch.asinh(latents)))
-        x = self.quarter(self.down(F.pixel_unshuffle(x, 2)))
-        return self.out(F.pixel_unshuffle(x, 2))
+        x = self.middle(self.head(torch.asinh(latents), mix), mix)
+        x = self.quarter(self.down(F.pixel_unshuffle(x, 2), mix), mix)
+        return self.out(F.pixel_unshuffle(x, 2), mix)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from archivae.errors import UsageError
-from archivae.models.photo.architecture import LAMBDAS
-from archivae.models.photo.trainable import ANCHORS, TrainableCodec, TrainingOutput
+from archivae.models.photo.architecture import ANCHORS, LAMBDAS
+from archivae.models.photo.trainable import TrainableCodec, TrainingOutput
 from archivae.models.training.data import Batch, CropSampler, Pixels
 from archivae.models.training.optim import MovingAverage, Optimisers, rate_factor
 from archivae.models.training.pca import initialise

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archivae.models.photo.architecture import PATCH
+from archivae.models.photo.architecture import ANCHORS, PATCH, TABLES
 from archivae.models.photo.layers import Pointwise, ResidualBlock
-from archivae.models.photo.trainable import ANCHORS, SCALE_FLOOR, SCALE_STEP, TABLES, TrainableCodec
+from archivae.models.photo.trainable import SCALE_FLOOR, SCALE_STEP, TrainableCodec
 
 BRANCH_PART = 0.1
 """What is left of the residual branches: at their full first size, their noise alone holds PSNR below 37 dB."""

@@ -72,5 +72,6 @@ def _check_architecture(architecture: Architecture) -> None:
     for name, count in counts.items():
         if count < (0 if name.endswith("_blocks") else 1):
             raise UsageError(f"expected a positive architecture.{name}, found {count}")
-    if architecture.latents % PASSES:
-        raise UsageError(f"expected architecture.latents to be a multiple of {PASSES}, found {architecture.latents}")
+    for name in ("latents", "hyper"):
+        if counts[name] % PASSES:
+            raise UsageError(f"expected architecture.{name} to be a multiple of {PASSES}, found {counts[name]}")
