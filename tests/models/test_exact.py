@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from archivae.models.photo import exact, numpy_reference
+from archivae.models.photo import exact, exact_layer, numpy_reference
 from archivae.models.photo.architecture import PASS_ORDER, PASSES, pass_masks
 from archivae.models.photo.exact import EntropyNetworks
 from archivae.models.photo.integer import ACC_LIMIT
@@ -17,7 +17,15 @@ from archivae.models.photo.weights import PhotoWeights
 from tests.models.small_codec import SMALL, small_weights
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("products")
 QUALITIES = (0, 1, 9_999, 17_000, 25_600)
+
+
+@pytest.fixture(params=["bytes", "floats"])
+def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matrix products of bytes where this CPU has them, and of float32, as on a GPU or another CPU."""
+    if request.param == "floats":
+        monkeypatch.setattr(exact_layer, "has_exact_byte_products", lambda: False)
 
 
 def torch_networks(weights: PhotoWeights, device: torch.device = CPU) -> EntropyNetworks:
@@ -37,11 +45,6 @@ def inputs(batch: int, height: int, width: int, seed: int = 0) -> tuple[Tensor, 
     return z, k
 
 
-def phases_of(shape: tuple[int, ...]) -> list[int]:
-    """Those that a field of this shape has; one that is a position wide or high lacks some."""
-    return [phase for phase in range(4) if phase // 2 < shape[2] and phase % 2 < shape[3]]
-
-
 def torch_outputs(networks: EntropyNetworks, z: Tensor, k: Tensor, quality: int) -> list[Tensor]:
     """Features, then of both fields and every pass what is shown, its context, means and table numbers."""
     fields = networks.hyper_field(len(z), *z.shape[2:], quality), networks.latent_field(z, quality)
@@ -50,10 +53,9 @@ def torch_outputs(networks: EntropyNetworks, z: Tensor, k: Tensor, quality: int)
         shown = field.shown(residual, residual * 16 + residual % 16)
         out.append(shown)
         for step in range(PASSES):
-            context = networks.context(field, step, shown.float()) if step else None
+            context = networks.context(field, step, shown) if step else None
             out += [] if context is None else [context]
-            for phase in phases_of(field.shape):
-                out += networks.parameters(field, step, phase, context)
+            out += networks.parameters(field, step, context)
     return [x.cpu() for x in out]
 
 
@@ -67,8 +69,7 @@ def numpy_outputs(networks: NumpyEntropyNetworks, z: Tensor, k: Tensor, quality:
         for step in range(PASSES):
             context = networks.context(field, step, shown) if step else None
             out += [] if context is None else [context]
-            for phase in phases_of(field.shape):
-                out += networks.parameters(field, step, phase, context)
+            out += networks.parameters(field, step, context)
     return out
 
 
@@ -118,13 +119,13 @@ def test_means_at_the_bound_add_up_exactly(weights: PhotoWeights) -> None:
     """Each of the two sums is below 2^24, what float32 holds, but not the sum of both."""
     extreme = widest_weights(weights)
     generator = torch.Generator().manual_seed(1)
-    features = torch.randint(0, 256, (1, SMALL.features, 2, 2), generator=generator).float()
-    context = torch.randint(0, 256, (1, SMALL.context, 2, 2), generator=generator).float()
+    features = torch.randint(0, 256, (1, SMALL.features, 4, 4), generator=generator, dtype=torch.int32)
+    context = torch.randint(0, 256, (1, SMALL.context, 4, 4), generator=generator, dtype=torch.int32)
     z = torch.zeros(1, SMALL.hyper, 1, 1, dtype=torch.int32)
     field = torch_networks(extreme).latent_field(z, 5_000)._replace(features=features)
-    found = torch_networks(extreme).parameters(field, 1, 0, context)
+    found = torch_networks(extreme).parameters(field, 1, context)
     whole = numpy_networks(extreme).latent_field(z.numpy(), 5_000)._replace(features=features.long().numpy())
-    expected = numpy_networks(extreme).parameters(whole, 1, 0, context.long().numpy())
+    expected = numpy_networks(extreme).parameters(whole, 1, context.long().numpy())
     assert np.abs(expected[0]).max() > ACC_LIMIT
     assert_same(list(found), list(expected))
 

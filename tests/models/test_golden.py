@@ -12,10 +12,9 @@ from PIL import Image
 from archivae.bitstream import Bitstream, Coding, ValueDecoder, encode_values, read_bitstream, write_bitstream
 from archivae.models.photo.architecture import LATENT_STRIDE, PASSES
 from archivae.models.photo.codec import PhotoCodec, cells
-from archivae.models.photo.coder import PHASES, integers_crc
-from archivae.models.photo.exact import phase_of
+from archivae.models.photo.coder import integers_crc
 from archivae.models.photo.integer import PARAMETER_UNIT
-from archivae.models.photo.numpy_reference import NumpyEntropyNetworks, NumpyField
+from archivae.models.photo.numpy_reference import NumpyEntropyNetworks, NumpyField, slots
 from archivae.models.photo.weights import PhotoWeights, parse_weights
 from tests.golden.plain_decoder import PlainDecoder
 from tests.golden.regenerate import FOLDER, LEARNED, WEIGHTS, decode, golden_codec, restored_crc
@@ -73,17 +72,21 @@ def numpy_integers(weights: PhotoWeights, bitstream: Bitstream, n: int) -> tuple
         values.append(decoder.decode(indices[-1]))
         return values[-1].reshape(index.shape).astype(np.int64)
 
+    def put(values: np.ndarray, x: np.ndarray, step: int) -> None:
+        at = 0
+        for slot in slots(x, step):
+            slot[:] = values[0, at : at + slot.size].reshape(slot.shape)
+            at += slot.size
+
     def restore(field: NumpyField) -> np.ndarray:
         known, restored = np.zeros(field.shape, np.int64), np.zeros(field.shape, np.int64)
         for step in range(PASSES):
             context = networks.context(field, step, known) if step else None
-            for phase in range(PHASES):
-                mean, index = networks.parameters(field, step, phase, context)
-                value = read(index)
-                fresh = value * PARAMETER_UNIT + mean
-                group = (phase, phase ^ 3, phase ^ 1, phase ^ 2)[step]
-                phase_of(restored[:, group::4], phase)[:] = fresh
-                phase_of(known[:, group::4], phase)[:] = field.shown(value, fresh)
+            mean, index = networks.parameters(field, step, context)
+            value = read(index)
+            fresh = value * PARAMETER_UNIT + mean
+            put(fresh, restored, step)
+            put(field.shown(value, fresh), known, step)
         return restored
 
     z = restore(networks.hyper_field(1, height // 4, width // 4, bitstream.quality))

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from archivae.models.photo.architecture import phase_planes
 from archivae.models.photo.entropy import QUALITY_LEVELS
-from archivae.models.photo.exact import EntropyNetworks, _Layer, quality_level
+from archivae.models.photo.exact import EntropyNetworks, quality_level, slots
+from archivae.models.photo.exact_layer import ExactDepthwise, ExactPointwise
 from archivae.models.photo.export import freeze
 from archivae.models.photo.integer import (
     ACC_LIMIT,
@@ -95,12 +96,14 @@ def test_straight_through_gives_the_rounded_number_to_the_last_bit() -> None:
 @pytest.mark.parametrize("signed", [False, True])
 def test_layers_as_trained_are_the_layers_as_shipped(signed: bool) -> None:
     torch.manual_seed(3)
-    x = torch.randint(-128 if signed else 0, 128 if signed else 256, (2, 12, 6, 10)).float()
+    x = torch.randint(-128 if signed else 0, 128 if signed else 256, (2, 12, 6, 10), dtype=torch.int32)
+    inputs = None if signed else 0
     pointwise, depthwise = IntegerPointwise(12, 20, gain=2.0), IntegerDepthwise(12)
     for module in (pointwise, depthwise):
         module.bias.data.normal_()
-    assert torch.equal(pointwise(x).floor(), _Layer(pointwise.freeze(), CPU).pointwise(x))
-    assert torch.equal(depthwise(x).floor(), _Layer(depthwise.freeze(), CPU).depthwise(x))
+    shipped = ExactPointwise(pointwise.freeze(), inputs, CPU)(x), ExactDepthwise(depthwise.freeze(), CPU)(x)
+    assert torch.equal(pointwise(x.float()).floor(), shipped[0].float())
+    assert torch.equal(depthwise(x.float()).floor(), shipped[1].float())
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +131,7 @@ def test_hyper_decoder_as_trained_is_as_shipped(
     level = quality_level(quality)
     assert level == round(quality / 25_600 * QUALITY_LEVELS)
     plane = torch.full((2, 1, 2, 3), float(level))
-    assert torch.equal(trainable.hyper_decoder(z.float() / 16, plane), networks.features(z, quality))
+    assert torch.equal(trainable.hyper_decoder(z.float() / 16, plane), networks.features(z, quality).float())
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -137,9 +140,9 @@ def test_context_as_trained_is_as_shipped(trainable: TrainableCodec, networks: E
     field = networks.latent_field(hyper_latents(), 9_000)
     residual = torch.randint(-50, 50, field.shape, dtype=torch.int32)
     network = trainable.contexts[step - 1]
-    body = network.body(residual.float(), field.conditions, phase_planes(8, 12).expand(2, -1, -1, -1))
+    body = network.body(residual.float(), field.conditions.float(), phase_planes(8, 12).expand(2, -1, -1, -1))
     shown = field.shown(residual, residual * 16 + 3)
-    assert torch.equal(body, networks.context(field, step, shown.float()))
+    assert torch.equal(body, networks.context(field, step, shown).float())
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -150,19 +153,17 @@ def test_hyper_context_as_trained_is_as_shipped(
     field = networks.hyper_field(2, 2, 3, 9_000)
     restored = hyper_latents()
     network = trainable.hyper_contexts[step - 1]
-    body = network.body(restored / 16, field.conditions, phase_planes(2, 3).expand(2, -1, -1, -1))
+    body = network.body(restored / 16, field.conditions.float(), phase_planes(2, 3).expand(2, -1, -1, -1))
     shown = field.shown(restored // 16, restored)
-    assert torch.equal(body, networks.context(field, step, shown.float()))
+    assert torch.equal(body, networks.context(field, step, shown).float())
 
 
 def test_parameters_as_trained_are_as_shipped(trainable: TrainableCodec, networks: EntropyNetworks) -> None:
     torch.manual_seed(5)
     field = networks.latent_field(hyper_latents(), 9_000)
-    features = field.conditions
-    context = torch.randint(0, 256, (2, SMALL.context, 8, 12)).float()
-    both = trainable.parameter_head(features).floor() + trainable.contexts[1].head(context).floor()
-    for phase in range(4):
-        mean, _ = networks.parameters(field, 2, phase, context)
-        group = phase ^ 1  # PASS_ORDER[2]
-        expected = both[:, group : SMALL.latents : 4, phase // 2 :: 2, phase % 2 :: 2]
-        assert torch.equal(mean, expected.to(torch.int32))
+    context = torch.randint(0, 256, (2, SMALL.context, 8, 12), dtype=torch.int32)
+    both = trainable.parameter_head(field.conditions.float()).floor()
+    both = both + trainable.contexts[1].head(context.float()).floor()
+    mean, _ = networks.parameters(field, 2, context)
+    expected = torch.cat([slot.flatten(1) for slot in slots(both[:, : SMALL.latents], 2)], 1)
+    assert torch.equal(mean, expected.to(torch.int32))

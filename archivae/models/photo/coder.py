@@ -15,23 +15,16 @@ from torch import Tensor
 
 from archivae.bitstream import Tables, Tile, ValueDecoder, encode_values
 from archivae.errors import CorruptBitstreamError
-from archivae.models.photo.architecture import PASS_ORDER, PASSES
-from archivae.models.photo.exact import EntropyNetworks, Field, phase_of
+from archivae.models.photo.architecture import PASSES
+from archivae.models.photo.exact import EntropyNetworks, Field, slots
 from archivae.models.photo.integer import PARAMETER_UNIT
 from archivae.models.photo.quantiser import Quantiser, round_nearest
 from archivae.stopwatch import timed
 
-PHASES = 4
-
 Rounding = Callable[[Tensor, Tensor], Tensor]
 """Real residuals and table numbers to whole residuals, int32."""
-Fill = Callable[[int, int, Tensor, Tensor], Tensor]
-"""Pass, phase, means and table numbers to the whole residuals there, int32."""
-
-
-def _slots(x: Tensor, step: int, phase: int) -> Tensor:
-    """The view of (N, latents, h, w) that pass ``step`` decodes at ``phase``."""
-    return phase_of(x[:, (phase ^ PASS_ORDER[step]) :: PASSES], phase)
+Fill = Callable[[int, Tensor, Tensor], Tensor]
+"""Pass, means and table numbers to the whole residuals there, int32; all (N, count), in order of coding."""
 
 
 def encode_tiles(
@@ -54,10 +47,11 @@ def choose_integers(
     values, indices = [], []
 
     def quantised(field: Tensor, rounded: Rounding) -> Fill:
-        def fill(step: int, phase: int, mean: Tensor, index: Tensor) -> Tensor:
-            residual = rounded(_slots(field, step, phase) - mean.float() / PARAMETER_UNIT, index)
-            values.append(residual.flatten(1))
-            indices.append(index.flatten(1))
+        def fill(step: int, mean: Tensor, index: Tensor) -> Tensor:
+            wanted = torch.cat([slot.flatten(1) for slot in slots(field, step)], 1)
+            residual = rounded(wanted - mean.float() / PARAMETER_UNIT, index)
+            values.append(residual)
+            indices.append(index)
             return residual
 
         return fill
@@ -80,13 +74,13 @@ def decode_tiles(
     decoders = [ValueDecoder(tile.stream, tables) for tile in tiles]
     decoded: list[list[np.ndarray]] = [[] for _ in tiles]
 
-    def read(step: int, phase: int, mean: Tensor, index: Tensor) -> Tensor:
-        rows = index.flatten(1).cpu().numpy()
+    def read(step: int, mean: Tensor, index: Tensor) -> Tensor:
+        rows = index.cpu().numpy()
         with timed("entropy coder"):
             for decoder, row, values in zip(decoders, rows, decoded, strict=True):
                 values.append(decoder.decode(row))
         fresh = np.stack([values[-1] for values in decoded])
-        return torch.from_numpy(fresh).to(networks.device).view(index.shape)
+        return torch.from_numpy(fresh).to(networks.device)
 
     z = _restore(networks, networks.hyper_field(len(tiles), height // 4, width // 4, quality), read)
     restored = _restore(networks, networks.latent_field(z, quality), read)
@@ -101,19 +95,24 @@ def decode_tiles(
 
 def _restore(networks: EntropyNetworks, field: Field, fill: Fill) -> Tensor:
     """Four passes over a field whose residuals ``fill`` gives: restored values, int32 in steps of 1/16."""
-    known = torch.zeros(field.shape, device=networks.device)
-    restored = torch.empty(field.shape, dtype=torch.int32, device=networks.device)
+    restored = torch.empty(field.shape, dtype=torch.int32, device=networks.device, memory_format=torch.channels_last)
+    known = torch.zeros_like(restored)
     for step in range(PASSES):
         context = networks.context(field, step, known) if step else None
-        for phase in range(PHASES):
-            if not _slots(restored, step, phase).numel():
-                continue  # a field that is one position wide or high
-            mean, index = networks.parameters(field, step, phase, context)
-            residual = fill(step, phase, mean, index)
-            fresh = residual * PARAMETER_UNIT + mean
-            _slots(restored, step, phase).copy_(fresh)
-            _slots(known, step, phase).copy_(field.shown(residual, fresh))
+        mean, index = networks.parameters(field, step, context)
+        residual = fill(step, mean, index)
+        fresh = residual * PARAMETER_UNIT + mean
+        _put(fresh, restored, step)
+        _put(field.shown(residual, fresh), known, step)
     return restored
+
+
+def _put(values: Tensor, x: Tensor, step: int) -> None:
+    """Write ``values`` (N, count) where pass ``step`` decodes them."""
+    places = slots(x, step)
+    parts = values.split([slot[0].numel() for slot in places], 1)
+    for slot, part in zip(places, parts, strict=True):
+        slot.copy_(part.view(slot.shape))
 
 
 def integers_crc(values: np.ndarray) -> int:

@@ -16,11 +16,14 @@ from torch import Tensor
 
 from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, TABLES, Architecture, phase_planes
 from archivae.models.photo.entropy import KNOWN_GAIN, PHASE_LEVEL, QUALITY_LEVELS
-from archivae.models.photo.integer import ACC_LIMIT, PARAMETER_UNIT, IntegerWeights, check_exact
+from archivae.models.photo.exact_layer import ExactDepthwise, ExactPointwise
+from archivae.models.photo.integer import ACC_LIMIT, PARAMETER_UNIT, IntegerWeights
 
+PHASES = 4
 QUALITY_SCALE = 100 * 256
 """Quality 100 in steps of 1/256."""
 
+PARAMETER_SHIFT = PARAMETER_UNIT.bit_length() - 1
 RESTORED_PER_SHOWN = PARAMETER_UNIT // KNOWN_GAIN
 """Restored values come in steps of 1/16; networks see them in steps of 1/4, rounded down."""
 
@@ -43,7 +46,12 @@ def interpolate_rows(rows: Tensor, quality: int) -> Tensor:
 
 def table_index(sixteenths: Tensor) -> Tensor:
     """Table numbers from indices in steps of 1/16: rounded and clamped to uint8 in [0, 63]."""
-    return ((sixteenths + PARAMETER_UNIT // 2) // PARAMETER_UNIT).clamp(0, TABLES - 1).to(torch.uint8)
+    return ((sixteenths + PARAMETER_UNIT // 2) >> PARAMETER_SHIFT).clamp_(0, TABLES - 1).to(torch.uint8)
+
+
+def phases_of(shape: tuple[int, ...]) -> list[int]:
+    """The phases that a field (N, C, h, w) has: one that is a single position high or wide lacks some."""
+    return [phase for phase in range(PHASES) if phase // 2 < shape[2] and phase % 2 < shape[3]]
 
 
 def phase_of(x: Tensor, phase: int) -> Tensor:
@@ -51,34 +59,16 @@ def phase_of(x: Tensor, phase: int) -> Tensor:
     return x[:, :, phase // 2 :: 2, phase % 2 :: 2]
 
 
-class _Layer:
-    """One frozen layer on a device; ``float32`` tensors of whole numbers in and out."""
-
-    def __init__(self, layer: IntegerWeights, device: torch.device) -> None:
-        check_exact(layer)
-        self.weight = layer.weight.float().to(device)
-        self.bias = layer.bias.float().to(device)
-        self.scale = torch.exp2(-layer.shift.float()).to(device).view(1, -1, 1, 1)
-
-    def pointwise(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
-        acc = F.conv2d(x, self.weight[rows, :, None, None], self.bias[rows])
-        return torch.floor(acc.mul_(self.scale[:, rows]))
-
-    def depthwise(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]
-        padded = F.pad(x, (1, 1, 1, 1))
-        acc = self.bias.view(1, -1, 1, 1).expand_as(x).clone()
-        for i in range(3):
-            for j in range(3):
-                acc.addcmul_(padded[:, :, i : i + height, j : j + width], self.weight[:, i, j].view(1, -1, 1, 1))
-        return torch.floor(acc.mul_(self.scale))
+def slots(x: Tensor, step: int) -> list[Tensor]:
+    """The views of ``x`` (N, C, h, w) that pass ``step`` decodes, phase by phase: what is coded, in its order."""
+    return [phase_of(x[:, (phase ^ PASS_ORDER[step]) :: PASSES], phase) for phase in phases_of(tuple(x.shape))]
 
 
 class Field(NamedTuple):
     """What is coded in four passes: the hyper-latents, or the latents, of a batch.
 
-    ``conditions`` (N, M, h, w), float32 of whole numbers, go into every context network; ``features`` (N, F, h, w) give
-    means and table indices to begin with, which are 0 without them; ``offset`` int32 (channels,) is added to indices.
+    ``conditions`` (N, M, h, w) go into every context network; ``features`` (N, F, h, w) give means and table indices to
+    begin with, which are 0 without them; ``offset`` (channels,) is added to indices. All are int32.
     """
 
     name: str
@@ -107,7 +97,16 @@ class EntropyNetworks:
     ) -> None:
         self.arch = arch
         self.device = device
-        self._layers = {name: _Layer(layer, device) for name, layer in layers.items()}
+        self._heads: dict[str, list[ExactPointwise]] = {}
+        self._pointwise: dict[str, ExactPointwise] = {}
+        self._depthwise: dict[str, ExactDepthwise] = {}
+        for name, layer in layers.items():
+            if layer.weight.dim() == 3:
+                self._depthwise[name] = ExactDepthwise(layer, device)
+            elif name.endswith("head"):
+                self._heads[name] = _head_by_group(layer, device)
+            else:
+                self._pointwise[name] = ExactPointwise(layer, _signed_inputs(name, arch), device)
         for name, rows in (("index_offset", index_offset), ("hyper_index", hyper_index)):
             if rows.long().abs().max() >= ACC_LIMIT:
                 raise ValueError(f"{name} holds numbers of 2^24 or more: sums with them may not fit into 32 bits")
@@ -116,7 +115,7 @@ class EntropyNetworks:
 
     def hyper_field(self, count: int, height: int, width: int, quality: int) -> Field:
         """The hyper-latents of ``count`` tiles: (count, hyper, height, width)."""
-        level = torch.full((count, 1, height, width), float(quality_level(quality)), device=self.device)
+        level = torch.full((count, 1, height, width), quality_level(quality), dtype=torch.int32, device=self.device)
         offset = self._interpolated(self._hyper_index, quality)
         return Field("hyper_contexts", (count, self.arch.hyper, height, width), level, None, offset, True)
 
@@ -128,56 +127,75 @@ class EntropyNetworks:
         return Field("contexts", shape, features, features, offset, False)
 
     def features(self, z: Tensor, quality: int) -> Tensor:
-        """Restored hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w), whole numbers in [0, 255]."""
+        """Restored hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w), int32 in [0, 255]."""
         with _exact_arithmetic(self.device):
             plane = torch.full_like(z[:, :1], quality_level(quality))
-            x = torch.cat([(z // RESTORED_PER_SHOWN).clamp(-128, 127), plane], 1).float()
+            x = torch.cat([(z // RESTORED_PER_SHOWN).clamp(-128, 127), plane], 1)
             x = self._unsigned("hyper_decoder.enter", x)
             x = self._block("hyper_decoder.middle", F.pixel_shuffle(x, 2))
             x = self._unsigned("hyper_decoder.up", x)
             return self._block("hyper_decoder.full", F.pixel_shuffle(x, 2))
 
     def context(self, field: Field, step: int, known: Tensor) -> Tensor:
-        """What pass ``step`` (1 to 3) makes of ``known``, float32: as `Field.shown`, and 0 where not decoded yet."""
+        """What pass ``step`` (1 to 3) makes of ``known``: as `Field.shown` says, and 0 where nothing is decoded yet."""
         with _exact_arithmetic(self.device):
-            phases = phase_planes(*known.shape[2:]).to(self.device).expand(len(known), -1, -1, -1) * PHASE_LEVEL
-            x = torch.cat([known, field.conditions, phases], 1)
+            phases = phase_planes(*known.shape[2:]).to(self.device, torch.int32).expand(len(known), -1, -1, -1)
+            x = torch.cat([known, field.conditions, phases * PHASE_LEVEL], 1)
             name = f"{field.name}.{step - 1}"
             x = self._block(f"{name}.near", self._unsigned(f"{name}.enter", x))
             return self._block(f"{name}.far", x)
 
-    def parameters(self, field: Field, step: int, phase: int, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Means (int32, steps of 1/16) and table numbers (uint8) of what pass ``step`` decodes at ``phase``.
-
-        Both (N, C/4, h/2, w/2): the channels of group ``phase ^ PASS_ORDER[step]``.
-        """
-        group = phase ^ PASS_ORDER[step]
-        offset = field.offset[group::PASSES].view(1, -1, 1, 1)
-        count, channels, height, width = field.shape
-        zeros = torch.zeros(1, dtype=torch.int32, device=self.device).expand(count, channels // 2, height, width)
-        both = phase_of(zeros, phase)
+    def parameters(self, field: Field, step: int, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Means (int32, steps of 1/16) and table numbers (uint8) of what pass ``step`` decodes: (N, count), in order."""
+        inputs = [] if field.features is None else [("parameter_head", field.features)]
+        if context is not None:
+            inputs.append((f"{field.name}.{step - 1}.head", context))
         with _exact_arithmetic(self.device):
-            if field.features is not None:
-                both = both + self._head("parameter_head", phase_of(field.features, phase), group)
-            if context is not None:
-                both = both + self._head(f"{field.name}.{step - 1}.head", phase_of(context, phase), group)
-        mean, index = both.chunk(2, 1)
-        return mean, table_index(index + offset)
+            ready = [(self._heads[name], self._heads[name][0].ready(x)) for name, x in inputs]
+            means, indices = [], []
+            for phase in phases_of(field.shape):
+                group = phase ^ PASS_ORDER[step]
+                mean, index = self._start(field, group, phase)
+                for heads, x in ready:
+                    more = heads[group].product(phase_of(x, phase))
+                    mean, index = (a + b for a, b in zip((mean, index), more.chunk(2, 1), strict=True))
+                means.append(mean.flatten(1))
+                indices.append(index.flatten(1))
+        return torch.cat(means, 1), table_index(torch.cat(indices, 1))
+
+    def _start(self, field: Field, group: int, phase: int) -> tuple[Tensor, Tensor]:
+        """Means of zero, and the indices' offsets, of one phase of a pass."""
+        count, channels, height, width = field.shape
+        offset = field.offset[group::PASSES].view(1, -1, 1, 1)
+        offset = phase_of(offset.expand(count, channels // PASSES, height, width), phase)
+        return torch.zeros_like(offset), offset
 
     def _interpolated(self, rows: Tensor, quality: int) -> Tensor:
         return interpolate_rows(rows, quality).to(self.device, torch.int32)
 
-    def _head(self, name: str, x: Tensor, group: int) -> Tensor:
-        """Means and indices (int32) of one group of channels: every fourth row of the head's matrix."""
-        return self._layers[name].pointwise(x.contiguous(), slice(group, None, PASSES)).to(torch.int32)
-
     def _unsigned(self, name: str, x: Tensor) -> Tensor:
-        return self._layers[name].pointwise(x).clamp_(0, 255)
+        return self._pointwise[name](x).clamp_(0, 255)
 
     def _block(self, name: str, x: Tensor) -> Tensor:
-        branch = self._layers[f"{name}.look"].depthwise(x).clamp_(-128, 127)
-        branch = self._layers[f"{name}.narrow"].pointwise(self._unsigned(f"{name}.widen", branch))
+        branch = self._depthwise[f"{name}.look"](x).clamp_(-128, 127)
+        branch = self._pointwise[f"{name}.narrow"](self._unsigned(f"{name}.widen", branch))
         return branch.add_(x).clamp_(0, 255)
+
+
+def _head_by_group(layer: IntegerWeights, device: torch.device) -> list[ExactPointwise]:
+    """The rows of a head, means and indices, that belong to each of the four groups of channels."""
+    groups = [IntegerWeights(*(part[group::PASSES] for part in layer)) for group in range(PASSES)]
+    return [ExactPointwise(group, 0, device) for group in groups]
+
+
+def _signed_inputs(name: str, arch: Architecture) -> int | None:
+    """How many inputs of a layer, the first ones, may be negative: what is decoded, what depthwise filters give; None: all."""
+    group, _, part = name.rpartition(".")
+    if part == "widen" or name == "hyper_decoder.enter":
+        return None
+    if part == "enter":
+        return arch.hyper if group.startswith("hyper_contexts") else arch.latents
+    return 0
 
 
 @contextmanager

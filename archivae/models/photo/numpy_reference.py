@@ -72,19 +72,16 @@ class NumpyEntropyNetworks:
         x = self._block(f"{name}.near", self._unsigned(f"{name}.enter", x))
         return self._block(f"{name}.far", x)
 
-    def parameters(
-        self, field: NumpyField, step: int, phase: int, context: Integers | None
-    ) -> tuple[Integers, Integers]:
-        """Means (steps of 1/16) and table numbers, both (N, C/4, h/2, w/2), of pass ``step`` at ``phase``."""
+    def parameters(self, field: NumpyField, step: int, context: Integers | None) -> tuple[Integers, Integers]:
+        """Means (steps of 1/16) and table numbers of what pass ``step`` decodes: both (N, count), in order of coding."""
         count, channels, height, width = field.shape
-        group = phase ^ PASS_ORDER[step]
-        both = phase_of(np.zeros((count, 2 * channels, height, width), np.int64), phase)
+        both = np.zeros((count, 2 * channels, height, width), np.int64)
         if field.features is not None:
-            both = both + self._layers["parameter_head"].pointwise(phase_of(field.features, phase))
+            both = both + self._layers["parameter_head"].pointwise(field.features)
         if context is not None:
-            both = both + self._layers[f"{field.name}.{step - 1}.head"].pointwise(phase_of(context, phase))
+            both = both + self._layers[f"{field.name}.{step - 1}.head"].pointwise(context)
         mean, index = both[:, :channels], both[:, channels:] + field.offset[:, None, None]
-        return mean[:, group::PASSES], table_index(index[:, group::PASSES])
+        return in_order(mean, step), table_index(in_order(index, step))
 
     def _unsigned(self, name: str, x: Integers) -> Integers:
         return np.clip(self._layers[name].pointwise(x), 0, 255)
@@ -153,6 +150,11 @@ def phase_planes(height: int, width: int) -> Integers:
     return np.stack([(2 * (rows % 2) + columns % 2 == p).astype(np.int64) for p in range(4)])
 
 
-def phase_of(x: Integers, phase: int) -> Integers:
-    """The positions of ``phase``: (N, C, h, w) to (N, C, h/2, w/2)."""
-    return x[:, :, phase // 2 :: 2, phase % 2 :: 2]
+def slots(x: Integers, step: int) -> list[Integers]:
+    """The views of ``x`` (N, C, h, w) that pass ``step`` decodes, phase by phase."""
+    return [x[:, (phase ^ PASS_ORDER[step]) :: PASSES, phase // 2 :: 2, phase % 2 :: 2] for phase in range(4)]
+
+
+def in_order(x: Integers, step: int) -> Integers:
+    """What pass ``step`` decodes of (N, C, h, w), in order of coding: (N, count)."""
+    return np.concatenate([slot.reshape(len(x), -1) for slot in slots(x, step)], 1)
