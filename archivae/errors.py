@@ -41,6 +41,10 @@ class VerificationError(ArchivaeError):
     """What was written does not decode to what was coded; nothing was recorded as done."""
 
 
+class TargetError(ArchivaeError):
+    """A picture that cannot be had as near, or as small, as was asked; the message says what can."""
+
+
 class ModelError(ArchivaeError):
     """A weight file that is not what its name or format says."""
 

@@ -61,7 +61,8 @@ def measure(scratch: Path, photos: Path, count: int, rounds: int) -> dict:
     for n in range(count):
         shutil.copy(originals[n % len(originals)], source / f"{n:04d}.png")
     bare_loop(source, scratch / "warm", limit=2)  # compiles the entropy coder, loads the model
-    bare, piped, split = [], [], {}
+    bare, piped = [], []
+    split: dict[str, float] = {}
     for n in range(rounds):
         bare.append(bare_loop(source, scratch / f"bare{n}"))
         seconds, split = pipeline(source, scratch / f"piped{n}")

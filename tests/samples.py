@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from archivae.bitstream import Tile
 from archivae.models import PhotoCodec
+from archivae.models.photo.grey import from_rgb
 from archivae.operations.codec import named_codec
 
 MODEL = str(Path(__file__).parent / "golden" / "small.safetensors")
@@ -19,6 +22,17 @@ MODEL = str(Path(__file__).parent / "golden" / "small.safetensors")
 def small_codec() -> PhotoCodec:
     """The process's copy of `MODEL`, on the CPU."""
     return named_codec(MODEL, "cpu")
+
+
+class DecodesWhole:
+    """For codecs that tests make up: their errors are those of what their ``decode`` gives, or it raises."""
+
+    def squared_errors(
+        self, originals: Sequence[np.ndarray], pictures: Sequence[Sequence[Tile]], quality: int, side: int
+    ) -> list[int]:
+        decoded = self.decode(pictures, *originals[0].shape[:2], quality, side)
+        pairs = zip(originals, decoded, strict=True)
+        return [int(((original.astype(int) - from_rgb(rgb, original.shape[2])) ** 2).sum()) for original, rgb in pairs]
 
 
 def photo(height: int = 64, width: int = 64, seed: int = 1) -> np.ndarray:

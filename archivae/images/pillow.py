@@ -14,6 +14,8 @@ from archivae.errors import ArchivaeError
 # is decoded, against a limit the caller chose, so Pillow's would only contradict it.
 Image.MAX_IMAGE_PIXELS = None
 
+_STRIP = 256  # rows
+
 
 @contextmanager
 def pillow_errors_as(error_class: type[ArchivaeError], doing: str) -> Iterator[None]:
@@ -46,8 +48,10 @@ def to_image(pixels: np.ndarray) -> Image.Image:
 
 def to_pixels(image: Image.Image) -> np.ndarray:
     """An image of mode L or RGB as uint8 (H, W, 1) or (H, W, 3), C-contiguous and read-only."""
-    pixels = np.ascontiguousarray(np.asarray(image, dtype=np.uint8))
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, np.newaxis]
+    width, height = image.size
+    pixels = np.empty((height, width, len(image.getbands())), np.uint8)
+    for top in range(0, height, _STRIP):  # at once, Pillow would make two more copies of a picture on the way
+        strip = image.crop((0, top, width, min(top + _STRIP, height)))
+        pixels[top : top + _STRIP] = np.asarray(strip).reshape(-1, width, pixels.shape[2])
     pixels.setflags(write=False)
     return pixels

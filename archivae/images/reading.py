@@ -14,7 +14,7 @@ from archivae.images.pillow import pillow_errors_as, to_pixels
 from archivae.images.samples import largest_sample
 from archivae.images.sniffing import sniff
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 400_000_000
 
 # Pillow's modes that become grey or RGB, and what is said of the change; alpha is judged before.
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
@@ -173,8 +173,7 @@ def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
             )
         notes.append("fully opaque alpha dropped")
         image.info.pop("transparency", None)
-    if image.mode in _GREY_MODES:
-        return image.convert("L"), notes
-    if _COLOUR_NOTES[image.mode]:
-        notes.append(_COLOUR_NOTES[image.mode])
-    return image.convert("RGB"), notes
+    plain = "L" if image.mode in _GREY_MODES else "RGB"
+    if note := _COLOUR_NOTES.get(image.mode):
+        notes.append(note)
+    return image if image.mode == plain else image.convert(plain), notes  # convert copies whatever the mode

@@ -28,12 +28,17 @@ class Codec(Protocol):
         """How many pictures of one size are worth giving at once."""
 
     def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
-        """The tiles of each picture, all (H, W, 3) uint8 of one size; quality in steps of 1/256."""
+        """The tiles of each picture, all (H, W, 1 or 3) uint8 of one size; quality in steps of 1/256."""
 
     def decode(
         self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
     ) -> list[Pixels]:
         """The pictures, from the tiles of each."""
+
+    def squared_errors(
+        self, originals: Sequence[Pixels], pictures: Sequence[Sequence[Tile]], quality: int, side: int
+    ) -> list[int]:
+        """The sum of squared differences of each decoded picture to its original, (H, W, 1 or 3)."""
 
 
 FindCodec = Callable[[bytes], Codec]

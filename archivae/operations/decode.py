@@ -12,8 +12,8 @@ from archivae.bitstream.container import EXIF_TAG, ICC_TAG, XMP_TAG
 from archivae.errors import CorruptBitstreamError, UnknownModelError
 from archivae.images import MAX_PIXELS, Metadata, OutputFormat, Picture, open_picture, unpack_lossless, write_picture
 from archivae.models import PhotoCodec
+from archivae.models.photo.grey import from_rgb
 from archivae.operations.codec import FindCodec, Pixels, find_shipped_codec, named_codec
-from archivae.operations.colour import from_rgb
 from archivae.stopwatch import timed
 
 

@@ -20,8 +20,12 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     """
     _check_pair(a, b)
     difference = a.astype(np.int32) - b
-    squares = int(np.sum(difference * difference, dtype=np.int64))
-    return math.inf if squares == 0 else 10 * math.log10(255**2 * a.size / squares)
+    return psnr_of(int(np.sum(difference * difference, dtype=np.int64)), a.size)
+
+
+def psnr_of(squared_errors: int, samples: int) -> float:
+    """The same in dB, from the sum of squared differences over so many samples."""
+    return math.inf if squared_errors == 0 else 10 * math.log10(255**2 * samples / squared_errors)
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from rich.table import Table
 from archivae.errors import ArchivaeError, BitstreamError, UsageError
 from archivae.models import DEFAULT_MODEL, load_model, shipped_models
 from archivae.operations.inspect import inspect
+from archivae.operations.rate import RATE_WORDS
 from archivae.pipeline import evaluate, train
 from archivae.pipeline.options import (
     ArchivaeOptions,
@@ -68,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+_PASSED_ON = {*RATE_WORDS, "model", "format", "accelerator", "max_pixels", "share_model", "overwrite"}
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
 
@@ -93,10 +95,9 @@ def _run_pipeline(argv: list[str]) -> int:
 def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
     """The same words as plain pipeline options."""
     words = [f"--operation={arguments.command}", f"--input={arguments.source}", f"--output={arguments.destination}"]
-    for name in ("quality", "model", "format", "accelerator", "max_pixels"):
-        if hasattr(arguments, name):
-            words.append(f"--{name}={getattr(arguments, name)}")
-    words += [f"--{name}" for name in ("share_model", "overwrite") if getattr(arguments, name)]
+    given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON and value is not None}
+    words += [f"--{name}={value}" for name, value in given.items() if not isinstance(value, bool)]
+    words += [f"--{name}" for name, value in given.items() if value is True]
     return words + (["--dry_run=True"] if arguments.dry_run else [])
 
 

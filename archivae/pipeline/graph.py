@@ -28,7 +28,12 @@ def build(root: beam.Pipeline, settings: Settings, job: Job) -> PCollection[Mani
 
 def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
     return EncodeImages(
-        settings.quality, settings.model, settings.accelerator, settings.share_model, settings.max_pixels, job.run
+        **settings.rate.asked(),
+        model=settings.model,
+        accelerator=settings.accelerator,
+        share_model=settings.share_model,
+        max_pixels=settings.max_pixels,
+        tag=job.run,
     )
 
 

@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from archivae.errors import UsageError
 from archivae.images import ENDINGS, MAX_PIXELS
 from archivae.models import ACCELERATORS, DEFAULT_MODEL
-from archivae.operations.encode import DEFAULT_QUALITY, fixed_quality
+from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 
 OPERATIONS = ("encode", "decode")
 
@@ -32,10 +32,44 @@ class ArchivaeOptions(PipelineOptions):
 
 def add_encode_arguments(parser: Any) -> None:
     """The options of encode alone."""
-    parser.add_argument("--quality", type=float, default=DEFAULT_QUALITY, help="0 (smallest) to 100 (default: 60)")
+    add_rate_arguments(parser)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
     )
+
+
+def add_rate_arguments(parser: Any) -> None:
+    """What to ask of each picture: one of these. `pick_rate` refuses two, in the words of every other wrong option."""
+    parser.add_argument("--quality", type=float, help="0 (smallest) to 100 (default: 60, unless a target is given)")
+    parser.add_argument(
+        "--target_psnr",
+        "--target-psnr",
+        type=float,
+        metavar="DB",
+        help="instead of --quality: at least so many dB for each picture, at most 0.1 more",
+    )
+    parser.add_argument(
+        "--target_ssim",
+        "--target-ssim",
+        type=float,
+        metavar="X",
+        help="instead of --quality: at least this MS-SSIM, between 0 and 1, for each picture",
+    )
+    parser.add_argument(
+        "--target_bpp",
+        "--target-bpp",
+        type=float,
+        metavar="B",
+        help="instead of --quality: at most so many bits per pixel of each whole file, and hardly fewer",
+    )
+    parser.add_argument(
+        "--max_bytes",
+        "--max-bytes",
+        type=int,
+        metavar="N",
+        help="instead of --quality: at most so many bytes a file, and hardly fewer",
+    )
+    parser.add_argument("--lossless", action="store_true", help="instead of --quality: the very pixels back")
 
 
 def add_decode_arguments(parser: Any) -> None:
@@ -57,7 +91,7 @@ def add_common_arguments(parser: Any) -> None:
         "--max-pixels",
         type=int,
         default=MAX_PIXELS,
-        help="refuse larger pictures (default: 100 million)",
+        help="refuse larger pictures (default: 400 million)",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="redo what was done with other options, or is another source's"
@@ -71,7 +105,7 @@ class Settings:
     operation: str
     source: str
     destination: str
-    quality: float
+    rate: Rate
     model: str
     format: str
     accelerator: str
@@ -88,9 +122,9 @@ class Settings:
                 raise UsageError(f"--{name} is missing")
         if own.max_pixels < 1:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
-        fixed_quality(own.quality)
+        rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
-            own.operation, own.input, own.output, own.quality, own.model, own.format,
+            own.operation, own.input, own.output, rate, own.model, own.format,
             own.accelerator, own.share_model, own.max_pixels, own.overwrite,
         )  # fmt: skip
 
@@ -98,7 +132,7 @@ class Settings:
         """JSON of all that decides what is written: equal texts, equal outputs."""
         decisive: dict[str, Any] = {"operation": self.operation}
         if self.operation == "encode":
-            decisive |= {"model": model_id, "quality": fixed_quality(self.quality) / 256}
+            decisive |= {"model": model_id, **self.rate.asked()}
         else:
             decisive |= {"format": self.format}
         return json.dumps(decisive, sort_keys=True)

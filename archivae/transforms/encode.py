@@ -16,8 +16,10 @@ from archivae.images import MAX_PIXELS, open_picture
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.adopt import adopt
 from archivae.operations.codec import Codec
-from archivae.operations.encode import DEFAULT_QUALITY, Encoded, Source, encode_pictures, fixed_quality
+from archivae.operations.encode import encode_at
 from archivae.operations.names import archive_name
+from archivae.operations.rate import RATE_WORDS, Quality, Rate, pick_rate
+from archivae.operations.source import Encoded, Source
 from archivae.stopwatch import timed
 from archivae.storage import read_object
 from archivae.transforms.batching import BatchingFn
@@ -29,24 +31,32 @@ from archivae.transforms.residency import CodecSource
 class EncodeImages(beam.PTransform):
     """Encodes each `Item`'s picture file into an ``.avae`` file, verified by decoding it.
 
-    ``quality`` goes from 0 to 100; ``model`` is a shipped model's name or a weight file's URI; ``accelerator`` one of
-    `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all processes of a machine, known to
-    them by ``tag``, which is the job's own if given none. What fails travels on as a failed item.
+    ``quality`` goes from 0 to 100. In its place a target may be asked for, as in `archivae.encode`: ``target_psnr``,
+    ``target_ssim``, ``target_bpp``, ``max_bytes`` or ``lossless``. ``model`` is a shipped model's name or a weight file's
+    URI; ``accelerator`` one of `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all
+    processes of a machine, known to them by ``tag``, which is the job's own if given none. What fails travels on as a
+    failed item.
     """
 
-    quality: float = DEFAULT_QUALITY
+    quality: float | None = None
     model: str = DEFAULT_MODEL
     accelerator: str = "auto"
     share_model: bool = False
     max_pixels: int = MAX_PIXELS
     tag: str = ""
+    target_psnr: float | None = None
+    target_ssim: float | None = None
+    target_bpp: float | None = None
+    max_bytes: int | None = None
+    lossless: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def expand(self, items: PCollection[Item]) -> PCollection[Item]:
         source = CodecSource(self.model, self.accelerator, self.share_model, self.tag or uuid.uuid4().hex)
-        return items | beam.ParDo(_EncodeFn(source, fixed_quality(self.quality), self.max_pixels))
+        rate = pick_rate(**{word: getattr(self, word) for word in RATE_WORDS})
+        return items | beam.ParDo(_EncodeFn(source, rate, self.max_pixels))
 
 
 @dataclass(frozen=True)
@@ -58,15 +68,16 @@ class _Waiting:
 class _EncodeFn(BatchingFn[_Waiting]):
     step = "encode"
 
-    def __init__(self, source: CodecSource, quality: int, max_pixels: int) -> None:
+    def __init__(self, source: CodecSource, rate: Rate, max_pixels: int) -> None:
         self._source = source
-        self._quality = quality
+        self._rate = rate
         self._max_pixels = max_pixels
 
     def setup(self) -> None:
         super().setup()
         self._codec: Codec = self._source.codec()
-        self.batch_limit = self._codec.batch_limit
+        # A batch has one quality, so under a target each picture is worked on alone.
+        self.batch_limit = self._codec.batch_limit if isinstance(self._rate, Quality) else 1
 
     def prepare(self, item: Item) -> tuple[Any, _Waiting, int]:
         with timed("pixels"):
@@ -79,7 +90,7 @@ class _EncodeFn(BatchingFn[_Waiting]):
     def work(self, batch: Sequence[_Waiting]) -> list[Item]:
         adopted = [self._adopted(waiting) for waiting in batch]
         left = [waiting.source for waiting, found in zip(batch, adopted, strict=True) if found is None]
-        fresh = iter(encode_pictures(left, self._codec, self._quality) if left else ())
+        fresh = iter(encode_at(left, self._codec, self._rate) if left else ())
         return [found or self._finished(waiting, next(fresh)) for waiting, found in zip(batch, adopted, strict=True)]
 
     def _adopted(self, waiting: _Waiting) -> Item | None:
@@ -89,7 +100,7 @@ class _EncodeFn(BatchingFn[_Waiting]):
             archived = read_object(waiting.item.found)
         except ArchivaeError:
             return None
-        encoded = adopt(waiting.source, archived, self._codec, self._quality)
+        encoded = adopt(waiting.source, archived, self._codec, self._rate)
         return None if encoded is None else replace(self._finished(waiting, encoded), kept=True)
 
     def _finished(self, waiting: _Waiting, encoded: Encoded) -> Item:
@@ -98,7 +109,7 @@ class _EncodeFn(BatchingFn[_Waiting]):
             waiting.item.facts,
             coding=encoded.coding.name.lower(),
             psnr=encoded.psnr,
-            quality=self._quality / QUALITY_STEP,
+            quality=encoded.quality / QUALITY_STEP,
             model=self._codec.id.hex() if learned else "",
             weights=self._source.model if learned else "",
             notes=encoded.notes,

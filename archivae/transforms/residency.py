@@ -84,6 +84,11 @@ class CodecServer:
     ) -> list[Pixels]:
         return self._codec.decode(pictures, height, width, quality, side)
 
+    def squared_errors(
+        self, originals: Sequence[Pixels], pictures: Sequence[Sequence[Tile]], quality: int, side: int
+    ) -> list[int]:
+        return self._codec.squared_errors(originals, pictures, quality, side)
+
 
 class SharedCodec:
     """A codec that lives in another process; when that process dies, another becomes the owner and the call is made
@@ -101,6 +106,11 @@ class SharedCodec:
         self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
     ) -> list[Pixels]:
         return self._call(lambda server: server.decode(pictures, height, width, quality, side))
+
+    def squared_errors(
+        self, originals: Sequence[Pixels], pictures: Sequence[Sequence[Tile]], quality: int, side: int
+    ) -> list[int]:
+        return self._call(lambda server: server.squared_errors(originals, pictures, quality, side))
 
     def _acquire(self) -> Any:
         source = self._source

@@ -321,3 +321,11 @@ def test_nothing_but_our_own_errors(source: bytes, keep: float, changes: list[tu
         return
     assert picture.pixels.dtype == np.uint8 and picture.pixels.shape[2] in (1, 3)
     assert picture.pixels.shape[0] * picture.pixels.shape[1] <= 100_000
+
+
+def test_pictures_higher_than_a_strip_come_whole() -> None:
+    tall = np.random.default_rng(1).integers(0, 256, (600, 3, 3), np.uint8)
+    for pixels in (tall, tall[:, :, :1]):
+        file = io.BytesIO()
+        Image.fromarray(pixels.squeeze()).save(file, "PNG")
+        assert np.array_equal(open_picture(file.getvalue()).pixels, pixels)

@@ -66,4 +66,4 @@ def _vary_with_quality(model: TrainableCodec) -> None:
     """Biases that differ from anchor to anchor, a little."""
     for module in model.modules():
         if isinstance(module, Pointwise):
-            module.bias.add_(torch.randn(module.bias.shape) * 0.002)
+            module.bias.add_(torch.randn(module.bias.shape) * 0.0005)

@@ -14,9 +14,10 @@ from archivae.bitstream import Tile
 from archivae.bitstream.rans import PRECISION
 from archivae.errors import CorruptBitstreamError
 from archivae.models.photo.architecture import LATENT_STRIDE, Architecture
-from archivae.models.photo.codec import PhotoCodec, cells, padded_size
+from archivae.models.photo.codec import PhotoCodec, cells, padded_size, with_neighbours
 from archivae.models.photo.exact import EntropyNetworks
 from archivae.models.photo.exact_layer import ExactPointwise
+from archivae.models.photo.grey import from_rgb
 from archivae.models.photo.quantiser import ERROR_PRICE
 from archivae.models.photo.weights import PhotoWeights
 from tests.models.small_codec import SMALL, picture, small_weights
@@ -162,9 +163,27 @@ def test_tiles_and_the_whole_give_the_same_pixels(deep_codec: PhotoCodec, side: 
     height, width = 130, 190
     tiles = codec.encode([picture(height, width)], QUALITY, side)
     restored = codec.restore_latents(tiles, height, width, QUALITY, side)
-    tiled, whole = (codec._synthesise(restored, height, width, QUALITY, s)[0] for s in (side, 1024))
-    assert furthest(tiled, whole) <= 1
-    assert np.array_equal(codec.decode(tiles, height, width, QUALITY, side)[0], tiled)
+    whole = codec._synthesise(restored, list(cells(height, width, 1024)), QUALITY)[0, :height, :width]
+    assert furthest(codec.decode(tiles, height, width, QUALITY, side)[0], whole) <= 1
+
+
+@pytest.mark.parametrize("channels", [(1, 1, 1), (3, 3, 3), (3, 1, 3), (1, 3, 1)])
+def test_errors_are_those_of_the_decoded_picture(weights: PhotoWeights, channels: tuple[int, int, int]) -> None:
+    """Row of tiles by row of tiles, and in batches of 2 and 1: what the whole decoded pictures say at once."""
+    codec = codec_of(weights, Setting(torch.float32, torch.get_num_threads(), batch=2))
+    originals = [picture(200, 150, seed)[:, :, :count] for seed, count in enumerate(channels)]
+    tiles = codec.encode(originals, QUALITY, 64)
+    decoded = codec.decode(tiles, 200, 150, QUALITY, 64)
+    pairs = zip(originals, map(from_rgb, decoded, channels), strict=True)
+    expected = [int(((a.astype(int) - b) ** 2).sum()) for a, b in pairs]
+    assert codec.squared_errors(originals, tiles, QUALITY, 64) == expected
+
+
+def test_neighbours_lend_their_nearest_lines() -> None:
+    rows = [torch.arange(8 * n, 8 * n + 8).view(1, 1, 8, 1) for n in range(3)]
+    found = [row.flatten().tolist() for row in with_neighbours(iter(rows), 2)]
+    assert found == [[*range(10)], [*range(6, 18)], [*range(14, 24)]]
+    assert [r.flatten().tolist() for r in with_neighbours(rows[:1], 2)] == [[*range(8)]]
 
 
 @pytest.mark.parametrize("side", [64, 128])

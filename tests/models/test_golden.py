@@ -20,7 +20,7 @@ from tests.golden.plain_decoder import PlainDecoder
 from tests.golden.regenerate import FOLDER, LEARNED, WEIGHTS, decode, golden_codec, restored_crc
 
 DECODED = json.loads((FOLDER / "decoded.json").read_text())
-MODEL_ID = "f151ed9f85ef6e4d"
+MODEL_ID = "8cd674f0ffd30496"
 
 
 @pytest.fixture(scope="module")

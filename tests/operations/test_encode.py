@@ -13,9 +13,11 @@ from archivae.bitstream import Coding, Tile, read_bitstream
 from archivae.errors import CorruptBitstreamError, UsageError, VerificationError
 from archivae.images import Metadata, Picture, open_picture
 from archivae.operations.decode import decode_stream
-from archivae.operations.encode import Encoded, Source, encode_file, encode_pictures, fixed_quality
+from archivae.operations.encode import encode_at, encode_file, encode_pictures
 from archivae.operations.quality import psnr
-from tests.samples import MODEL, file_of, photo, photo_file, small_codec, stark_jpeg, two_colours
+from archivae.operations.rate import MaxBytes, Quality, Rate, TargetPsnr, fixed_quality
+from archivae.operations.source import Encoded, Source
+from tests.samples import MODEL, DecodesWhole, file_of, photo, photo_file, small_codec, stark_jpeg, two_colours
 
 QUALITY = fixed_quality(60)
 OVERHEAD = 96  # of a file that holds its source's bytes
@@ -37,7 +39,7 @@ def encoded(data: bytes, quality: float = 60) -> Encoded:
     return encode_file(data, small_codec(), quality)
 
 
-class LyingCodec:
+class LyingCodec(DecodesWhole):
     """Decodes to whatever it was told, from streams of any length."""
 
     id = b"\1" * 8
@@ -112,9 +114,12 @@ def test_a_quality_out_of_range_is_refused(quality: float) -> None:
 
 
 def test_quality_is_kept_in_steps_of_1_256() -> None:
-    assert read_bitstream(encode(photo(), quality=33.3)).quality == round(33.3 * 256)
-    sizes = [len(encode(photo(96, 128), quality=quality)) for quality in (0, 50, 100)]
-    assert sizes == sorted(set(sizes))
+    """And that step is what the codec is given: its tiles are those of no other quality."""
+    steps = round(33.3 * 256)
+    stream = read_bitstream(encode(photo(), quality=33.3, fallbacks=False))
+    assert stream.quality == steps
+    at_steps, at_others = (small_codec().encode([photo()], q)[0] for q in (steps, fixed_quality(60)))
+    assert list(stream.tiles) == at_steps != at_others
 
 
 @pytest.mark.parametrize(
@@ -206,11 +211,12 @@ def test_the_source_is_named_by_its_sha256() -> None:
     assert read_bitstream(result.data).source_sha256 == source.sha256
 
 
-def test_a_file_that_does_not_decode_is_never_passed_on() -> None:
+@pytest.mark.parametrize("rate", [Quality(60), TargetPsnr(30), MaxBytes(500)])
+def test_a_file_that_does_not_decode_is_never_passed_on(rate: Rate) -> None:
     liar = LyingCodec(CorruptBitstreamError("the checksum of the integers is wrong"))
     for fallbacks in (True, False):
         with pytest.raises(VerificationError, match="does not decode: the checksum"):
-            encode_pictures([source_of(photo_file())], liar, QUALITY, fallbacks)
+            encode_at([source_of(photo_file())], liar, rate, fallbacks)
 
 
 def test_a_file_that_decodes_to_another_picture_is_not_kept() -> None:
@@ -223,7 +229,9 @@ def test_a_file_that_decodes_to_another_picture_is_not_kept() -> None:
 
 def test_a_fallback_that_does_not_read_back_is_never_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     another = np.zeros((8, 8, 3), np.uint8)
-    monkeypatch.setattr("archivae.operations.encode.stored_picture", lambda _: Picture(another, "avae", Metadata(), ()))
+    monkeypatch.setattr(
+        "archivae.operations.fallbacks.stored_picture", lambda _: Picture(another, "avae", Metadata(), ())
+    )
     with pytest.raises(VerificationError, match="does not read back"):
         encode(two_colours())
 

@@ -11,7 +11,7 @@ import torch
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
 
-from archivae.bitstream import Tile
+from archivae.bitstream import Tile, read_bitstream
 from archivae.storage import StoredObject
 from archivae.transforms import DecodeImages, EncodeImages, Item
 from archivae.transforms.batching import BatchingFn
@@ -109,19 +109,25 @@ class FourAtOnce:
     def __init__(self, room: int = 4) -> None:
         self.id = small_codec().id
         self.room = room
-        self.encoded: list[tuple[int, tuple[int, ...]]] = []
+        self.encoded: list[tuple[int, tuple[int, int]]] = []
         self.decoded: list[int] = []
 
     def encode(self, pictures: Sequence[np.ndarray], quality: int) -> list[list[Tile]]:
         self._check_room(pictures)
-        assert len({picture.shape for picture in pictures}) == 1
-        self.encoded.append((len(pictures), pictures[0].shape))
+        (size,) = {picture.shape[:2] for picture in pictures}
+        self.encoded.append((len(pictures), size))
         return small_codec().encode(pictures, quality)
 
     def decode(self, pictures: Sequence[Sequence[Tile]], *size_quality_side: int) -> list[np.ndarray]:
         self._check_room(pictures)
         self.decoded.append(len(pictures))
         return small_codec().decode(pictures, *size_quality_side)
+
+    def squared_errors(
+        self, originals: Sequence[np.ndarray], pictures: Sequence[Sequence[Tile]], quality: int, side: int
+    ) -> list[int]:
+        self._check_room(pictures)
+        return small_codec().squared_errors(originals, pictures, quality, side)
 
     def _check_room(self, batch: Sequence[Any]) -> None:
         if len(batch) > self.room:
@@ -150,7 +156,7 @@ def test_pictures_are_encoded_in_batches_of_one_shape(monkeypatch: pytest.Monkey
     alone = transformed(EncodeImages(model=MODEL, accelerator="cpu"), PICTURES)
     codec = use(FourAtOnce(), monkeypatch)
     together = transformed(EncodeImages(model=MODEL), PICTURES)
-    assert Counter(codec.encoded) == {(4, (64, 64, 3)): 1, (1, (64, 64, 3)): 1, (4, (64, 96, 3)): 1}
+    assert Counter(codec.encoded) == {(4, (64, 64)): 1, (1, (64, 64)): 1, (4, (64, 96)): 1}
     assert [item.data for item in together] == [item.data for item in alone]
     assert [item.target for item in together] == [f"{n}.png.avae" for n in range(9)]
 
@@ -188,9 +194,27 @@ def test_a_damaged_picture_among_good_ones(monkeypatch: pytest.MonkeyPatch) -> N
     assert items[4].failure.error == "DamagedPictureError"
 
 
-def test_grey_and_colour_of_one_size_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("channels", [(1, 3), (3, 1)])
+def test_grey_and_colour_of_one_size_go_together(channels: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And each is measured as if it were alone."""
+    pictures = [item_of(f"{n}.png", file_of(photo(seed=n)[:, :, :count])) for n, count in enumerate(channels)]
+    alone = transformed(EncodeImages(model=MODEL, accelerator="cpu"), pictures)
     codec = use(FourAtOnce(), monkeypatch)
-    grey = item_of("g.png", file_of(photo()[:, :, :1]))
-    items = transformed(EncodeImages(model=MODEL), [PICTURES[0], grey])
-    assert codec.encoded == [(2, (64, 64, 3))]
-    assert {item.status for item in items} == {"going"}
+    together = transformed(EncodeImages(model=MODEL), pictures)
+    assert codec.encoded == [(2, (64, 64))]
+    assert [(item.data, item.facts) for item in together] == [(item.data, item.facts) for item in alone]
+
+
+def test_under_a_target_each_picture_is_worked_on_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = use(FourAtOnce(), monkeypatch)
+    items = transformed(EncodeImages(model=MODEL, target_psnr=19), PICTURES[:4])
+    assert {size for size, _ in codec.encoded} == {1}
+    assert all(item.facts.psnr >= 19 for item in items)
+    assert [item.facts.quality for item in items] == [read_bitstream(item.data).quality / 256 for item in items]
+
+
+def test_a_target_out_of_reach_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(FourAtOnce(), monkeypatch)
+    large = item_of("4.png", photo_file(128, 128))
+    items = transformed(EncodeImages(model=MODEL, max_bytes=600), [*PICTURES[:4:2], large])
+    assert [(item.failure and item.failure.error) for item in items] == [None, None, "TargetError"]

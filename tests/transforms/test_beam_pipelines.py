@@ -11,6 +11,7 @@ from apache_beam.metrics import MetricsFilter
 from apache_beam.testing.util import assert_that, equal_to
 
 from archivae import DecodeImages, EncodeImages, ReadImages, WriteImages
+from archivae.bitstream import read_bitstream
 from archivae.errors import UsageError
 from archivae.operations.quality import psnr
 from archivae.storage import read_dead_letters, read_manifest
@@ -124,5 +125,8 @@ def test_labels_let_a_transform_be_used_twice(source: Path, tmp_path: Path) -> N
         for quality in (10, 90):
             encoded = read | f"Encode at {quality}" >> EncodeImages(quality, model=MODEL, accelerator="cpu")
             _ = encoded | f"Write {quality}" >> WriteImages(str(tmp_path / f"{quality}"))
-    sizes = [(tmp_path / f"{quality}" / "a.png.avae").stat().st_size for quality in (10, 90)]
-    assert sizes[0] < sizes[1]
+    for quality in (10, 90):
+        folder = tmp_path / f"{quality}"
+        assert files(folder) == {f"{name}.avae" for name in PHOTOS}
+        streams = [read_bitstream((folder / name).read_bytes()) for name in files(folder)]
+        assert {stream.quality for stream in streams} == {quality * 256}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from archivae.bitstream import Tile, tile_grid
 from archivae.models.photo.architecture import ANCHORS, HYPER_STRIDE, LATENT_STRIDE, Z_LIMIT, anchor_mix
 from archivae.models.photo.coder import choose_integers, decode_tiles, encode_tiles
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks
+from archivae.models.photo.grey import from_rgb, to_rgb
 from archivae.models.photo.integer import PARAMETER_UNIT
 from archivae.models.photo.layers import blend, run_branches_in
 from archivae.models.photo.quantiser import Quantiser
@@ -58,8 +60,29 @@ def cells(height: int, width: int, side: int) -> Iterator[Cell]:
             yield Cell((top, left, bottom, right), outer)
 
 
+def with_neighbours(rows: Iterable[Tensor], reach: int) -> Iterator[Tensor]:
+    """Each of ``rows`` (N, C, h, w) with ``reach`` lines of the one above and of the one below, where there are any.
+
+    Three of them are held at a time.
+    """
+    above: list[Tensor] = []
+    waiting: Tensor | None = None
+    for row in rows:
+        if waiting is not None:
+            yield torch.cat([*above, waiting, row[:, :, :reach]], 2)
+            above = [waiting[:, :, -reach:].clone()]
+        waiting = row
+    if waiting is not None:
+        yield torch.cat([*above, waiting], 2)
+
+
+def _rows_of_cells(height: int, width: int, side: int) -> list[list[Cell]]:
+    by_row = groupby(cells(height, width, side), key=lambda cell: cell.inner[0])
+    return [list(row) for _, row in by_row]
+
+
 class PhotoCodec:
-    """A photo codec on ``device``; the residual branches of its transforms run in ``branch_dtype``.
+    """A photo codec on ``device``; its analysis and the residual branches of its synthesis run in ``branch_dtype``.
 
     Pictures are (H, W, 3) uint8 arrays. Quality is an integer in steps of 1/256, 0 to 25600.
     """
@@ -71,9 +94,11 @@ class PhotoCodec:
         """Names this copy of the model: residency is counted by it."""
         self.device = device
         self.branch_dtype = branch_dtype
-        self._analysis = self._transform(Analysis(weights.arch), "analysis.")
+        # An encoder's rounding moves a file's size and error by less than 0.2 %; a decoder's must not be seen.
+        self._analysis = self._transform(Analysis(weights.arch), "analysis.").to(branch_dtype)
+        self._hyper_analysis = self._transform(HyperAnalysis(weights.arch), "hyper_analysis.").to(branch_dtype)
         self._synthesis = self._transform(Synthesis(weights.arch), "synthesis.")
-        self._hyper_analysis = self._transform(HyperAnalysis(weights.arch), "hyper_analysis.")
+        run_branches_in(self._synthesis, branch_dtype)
         self._quantiser = Quantiser(weights.tables, device)
         self._networks = EntropyNetworks(
             weights.arch, weights.layers, weights.index_offset, weights.hyper_index, device
@@ -86,11 +111,11 @@ class PhotoCodec:
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Pixels], quality: int, side: int = TILE_SIDE) -> list[list[Tile]]:
-        """The tiles of each picture; the pictures are of one size."""
+        """The tiles of each picture; the pictures are of one size, (H, W, 1 or 3)."""
         height, width = pictures[0].shape[:2]
         coded: list[list[Tile]] = [[] for _ in pictures]
         for cell in cells(height, width, side):
-            crops = [_crop_padded(p, cell.outer) for p in pictures]
+            crops = [_crop_padded(to_rgb(p), cell.outer) for p in pictures]
             for at in range(0, len(crops), self.batch_limit):
                 tiles = self._encode_cell(crops[at : at + self.batch_limit], cell, quality)
                 for n, tile in enumerate(tiles):
@@ -102,12 +127,30 @@ class PhotoCodec:
         self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int = TILE_SIDE
     ) -> list[Pixels]:
         """The pictures, (H, W, 3) uint8, of one size, from the tiles that `encode` made of each."""
-        decoded: list[Pixels] = []
-        for at in range(0, len(pictures), self.batch_limit):
-            batch = pictures[at : at + self.batch_limit]
-            restored = self.restore_latents(batch, height, width, quality, side)
-            decoded += self._synthesise(restored, height, width, quality, side)
-        return decoded
+        decoded = np.empty((len(pictures), height, width, 3), np.uint8)
+        for members, top, band in self._bands(pictures, height, width, quality, side):
+            decoded[members, top : top + band.shape[1]] = band
+        return list(decoded)
+
+    def squared_errors(
+        self,
+        originals: Sequence[Pixels],
+        pictures: Sequence[Sequence[Tile]],
+        quality: int,
+        side: int = TILE_SIDE,
+    ) -> list[int]:
+        """Decode ``pictures`` and compare: the sum of squared differences to each of ``originals``, (H, W, 1 or 3).
+
+        Only a band of each is ever held in pixels. Raises CorruptBitstreamError.
+        """
+        height, width = originals[0].shape[:2]
+        errors = np.zeros(len(originals), np.int64)
+        for members, top, band in self._bands(pictures, height, width, quality, side):
+            for n, rows in zip(range(len(originals))[members], band, strict=True):
+                difference = from_rgb(rows, originals[n].shape[2]).astype(np.int32)
+                difference -= originals[n][top : top + len(rows)]
+                errors[n] += np.sum(np.square(difference, out=difference), dtype=np.int64)
+        return errors.tolist()
 
     @torch.inference_mode()
     def restore_latents(
@@ -117,15 +160,31 @@ class PhotoCodec:
 
         int32 (N, latents, h, w) in steps of 1/16, at 1/16 of the padded size. Raises CorruptBitstreamError.
         """
-        tall, wide = padded_size(height, width)
-        shape = (len(pictures), self.weights.arch.latents, tall // LATENT_STRIDE, wide // LATENT_STRIDE)
-        restored = torch.empty(shape, dtype=torch.int32, device=self.device)
-        for cell, tiles in zip(cells(height, width, side), zip(*pictures, strict=True), strict=True):
+        rows = _rows_of_cells(height, width, side)
+        return torch.cat([self._restore_row(pictures, row, n, quality) for n, row in enumerate(rows)], 2)
+
+    @torch.inference_mode()
+    def _bands(
+        self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
+    ) -> Iterator[tuple[slice, int, npt.NDArray[np.uint8]]]:
+        """The decoded pictures, a row of tiles at a time: which of them, the first row, pixels (n, rows, width, 3)."""
+        cell_rows = _rows_of_cells(height, width, side)
+        for at in range(0, len(pictures), self.batch_limit):
+            members = slice(at, at + self.batch_limit)
+            restored = (self._restore_row(pictures[members], row, n, quality) for n, row in enumerate(cell_rows))
+            for row, latents in zip(cell_rows, with_neighbours(restored, HALO // LATENT_STRIDE), strict=True):
+                band = self._synthesise(latents, row, quality)
+                top = row[0].inner[0]
+                yield members, top, band[:, : height - top, :width]
+
+    def _restore_row(self, pictures: Sequence[Sequence[Tile]], row: list[Cell], number: int, quality: int) -> Tensor:
+        """Restored latents (N, latents, h, w) of one row of tiles, the row's ``number``-th."""
+        parts = []
+        for column, cell in enumerate(row):
             top, left, bottom, right = (v // LATENT_STRIDE for v in cell.inner)
-            restored[:, :, top:bottom, left:right] = decode_tiles(
-                self._networks, self.weights.tables, tiles, bottom - top, right - left, quality
-            )
-        return restored
+            tiles = [tiles[number * len(row) + column] for tiles in pictures]
+            parts.append(decode_tiles(self._networks, self.weights.tables, tiles, bottom - top, right - left, quality))
+        return torch.cat(parts, 3)
 
     @torch.inference_mode()
     def integers(self, picture: Pixels, quality: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
@@ -143,24 +202,22 @@ class PhotoCodec:
     def _latents(self, crops: Sequence[Pixels], cell: Cell, quality: int) -> tuple[Tensor, Tensor]:
         """Latents (N, latents, h, w), not rounded, and hyper-latents (N, hyper, h/4, w/4), not rounded, both float32."""
         mix = self._mix(quality)
-        latents = _cut(self._analysis(self._to_tensor(crops), mix), cell, LATENT_STRIDE)
+        latents = _cut(self._analysis(self._to_tensor(crops), mix).float(), cell, LATENT_STRIDE)
         latents = latents * self._gain("encoder_gain", mix)
-        z = self._hyper_analysis(latents, mix).clamp_(-Z_LIMIT - 1, Z_LIMIT)
+        z = self._hyper_analysis(latents, mix).float().clamp_(-Z_LIMIT - 1, Z_LIMIT)
         return latents, z
 
-    def _synthesise(self, restored: Tensor, height: int, width: int, quality: int, side: int) -> list[Pixels]:
-        out = np.empty((len(restored), height, width, 3), np.uint8)
+    def _synthesise(self, latents: Tensor, row: list[Cell], quality: int) -> npt.NDArray[np.uint8]:
+        """Pixels (N, rows, padded width, 3) of a row of tiles, from its restored latents with those of the halo."""
         mix = self._mix(quality)
         gain = self._gain("decoder_gain", mix) / PARAMETER_UNIT
-        for cell in cells(height, width, side):
-            top, left, bottom, right = (v // LATENT_STRIDE for v in cell.outer)
-            latents = restored[:, :, top:bottom, left:right].float() * gain
-            pixels = _cut(self._synthesis(latents, mix), cell, 1)
-            whole = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-            top, left, bottom, right = cell.inner
-            bottom, right = min(bottom, height), min(right, width)
-            out[:, top:bottom, left:right] = whole[:, : bottom - top, : right - left]
-        return list(out)
+        columns = []
+        for cell in row:
+            left, right = cell.outer[1] // LATENT_STRIDE, cell.outer[3] // LATENT_STRIDE
+            pixels = _cut(self._synthesis(latents[:, :, :, left:right].float() * gain, mix), cell, 1)
+            whole = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
+            columns.append(whole.permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(columns, 2) if len(columns) > 1 else columns[0]
 
     def _mix(self, quality: int) -> Tensor:
         """How much of each anchor makes ``quality``: float32 (1, anchors)."""
@@ -178,7 +235,6 @@ class PhotoCodec:
     def _transform(self, module: nn.Module, prefix: str) -> nn.Module:
         floats = self.weights.floats.items()
         module.load_state_dict({n.removeprefix(prefix): t.float() for n, t in floats if n.startswith(prefix)})
-        run_branches_in(module, self.branch_dtype)
         module = module.to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.eval().requires_grad_(False)
 

@@ -74,14 +74,17 @@ class ExactDepthwise:
         return padded.permute(0, 3, 1, 2)[:, :, :height, :width]
 
 
-@cache
 def has_exact_byte_products() -> bool:
     """Whether this CPU multiplies matrices of bytes fast, and with sums of 32 bits; with 16, as older ones do, they clip.
 
-    The products are tried where they would clip first: it is an internal function of torch that makes them.
+    It is an internal function of torch that multiplies, by oneDNN where that is on; so it is tried before it is trusted.
     """
-    if not torch.cpu._is_vnni_supported():
-        return False
+    return bool(torch.backends.mkldnn.enabled) and torch.cpu._is_vnni_supported() and _extreme_products_are_exact()
+
+
+@cache
+def _extreme_products_are_exact() -> bool:
+    """Products of bytes where they would clip first."""
     low, high = torch.full((64,), -128), torch.full((64,), 127)
     inputs = torch.stack([low, high, torch.cat([low, high])[::2], torch.arange(64) * 4 - 128]).repeat(8, 3)
     weights = torch.stack([-high, high, torch.cat([-high, high])[::2], torch.arange(64) * 3 - 95]).repeat(8, 3)

@@ -25,14 +25,17 @@ class Quantiser:
 
     def __call__(self, residual: Tensor, index: Tensor) -> Tensor:
         """Whole numbers, int32, for real ``residual``; ``index`` (uint8) names the table of each. Table 0: always 0."""
-        nearest = residual.round().clamp_(-VALUE_LIMIT, VALUE_LIMIT)
+        chosen = round_nearest(residual, index)
+        # Most are 0 and stay so: only the others are looked at.
+        places = chosen.flatten().nonzero().squeeze(1)
+        nearest = chosen.flatten()[places]
         magnitude = nearest.abs()
         # One step towards zero turns an error e into e + 1, and its square into e^2 + 2e + 1.
-        extra_error = 2 * (residual.abs() - magnitude) + 1
-        capped = magnitude.clamp(max=self._savings.shape[1] - 1)
-        saved = self._savings[index.long(), capped.long()]
-        chosen = nearest - nearest.sign() * (saved > ERROR_PRICE * extra_error)
-        return chosen.masked_fill_(index == 0, 0).to(torch.int32)
+        extra_error = 2 * (residual.flatten()[places].abs() - magnitude) + 1
+        capped = magnitude.clamp(max=self._savings.shape[1] - 1).long()
+        saved = self._savings[index.flatten()[places].long(), capped]
+        chosen.view(-1)[places] -= nearest.sign() * (saved > ERROR_PRICE * extra_error)
+        return chosen
 
 
 def round_nearest(residual: Tensor, index: Tensor) -> Tensor:

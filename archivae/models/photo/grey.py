@@ -1,15 +1,16 @@
-"""The codec's networks see three channels; grey pictures are repeated into them and averaged back."""
+"""The networks see three channels; grey pictures are repeated into them and averaged back."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from archivae.operations.codec import Pixels
+Pixels = npt.NDArray[np.uint8]
 
 
 def to_rgb(pixels: Pixels) -> Pixels:
-    """(H, W, 1) or (H, W, 3) uint8 to (H, W, 3)."""
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    """(H, W, 1) or (H, W, 3) uint8 as (H, W, 3); grey takes no more memory, and is read-only."""
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
 def from_rgb(rgb: Pixels, channels: int) -> Pixels:

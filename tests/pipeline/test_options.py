@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from archivae.errors import UsageError
+from archivae.operations.rate import Lossless, MaxBytes, Quality, Rate, TargetBpp, TargetPsnr, TargetSsim
+from archivae.pipeline.cli import _pipeline_arguments, build_parser
+from archivae.pipeline.options import Settings
+
+PLAIN = ["--operation=encode", "--input=a", "--output=b"]
+
+
+def settings(*words: str) -> Settings:
+    return Settings.from_options(PipelineOptions([*PLAIN, *words]))
+
+
+def from_command(*words: str) -> Settings:
+    arguments = build_parser().parse_args(["encode", "a", "b", *words])
+    return Settings.from_options(PipelineOptions(_pipeline_arguments(arguments)))
+
+
+@pytest.mark.parametrize(
+    ("words", "rate"),
+    [
+        ([], Quality(60)),
+        (["--quality=0"], Quality(0)),
+        (["--target_psnr=38"], TargetPsnr(38)),
+        (["--target_ssim=.98"], TargetSsim(0.98)),
+        (["--target_bpp=.5"], TargetBpp(0.5)),
+        (["--max_bytes=20000"], MaxBytes(20000)),
+        (["--lossless"], Lossless()),
+    ],
+)
+def test_what_is_asked_for_in_either_spelling(words: list[str], rate: Rate) -> None:
+    dashed = [word.replace("_", "-") for word in words]
+    for given in (words, dashed):
+        assert settings(*given).rate == rate == from_command(*given).rate
+
+
+@pytest.mark.parametrize("other", ["--quality=60", "--target-ssim=.9", "--lossless"])
+def test_two_at_once_are_refused(other: str) -> None:
+    for read in (settings, from_command):
+        with pytest.raises(UsageError, match="at once: choose one"):
+            read("--max-bytes=5000", other)
+
+
+@pytest.mark.parametrize(
+    ("word", "asked"),
+    [
+        ("--quality=33.5", {"quality": 33.5}),
+        ("--target-psnr=38", {"target_psnr": 38.0}),
+        ("--max-bytes=900", {"max_bytes": 900}),
+        ("--lossless", {"lossless": True}),
+    ],
+)
+def test_a_run_is_known_by_what_it_asks_for(word: str, asked: dict[str, Any]) -> None:
+    assert json.loads(settings(word).canonical("abc")) == {"operation": "encode", "model": "abc", **asked}
+
+
+def test_decode_is_not_known_by_it() -> None:
+    words = ["--operation=decode", "--lossless"]
+    assert json.loads(settings(*words).canonical("")) == {"operation": "decode", "format": "png"}
