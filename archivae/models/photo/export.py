@@ -21,6 +21,7 @@ from archivae.models.photo.weights import PhotoWeights
 
 PRIOR_WEIGHT = 2000.0
 """Observations a Gaussian counts for when it is blended with what was seen."""
+FITTING_ROUNDS = 2
 COUNTED = 512
 """Residuals up to this magnitude are counted; beyond, they are escapes whatever the table."""
 
@@ -45,10 +46,15 @@ def freeze(model: TrainableCodec, name: str, tables: Tables) -> PhotoWeights:
 
 
 def export(model: TrainableCodec, name: str, pictures: Sequence[npt.NDArray[np.uint8]]) -> PhotoWeights:
-    """Freeze ``model`` and fit its tables on ``pictures`` ((H, W, 3) uint8, at least 64x64; training pictures)."""
-    draft = freeze(model, name, fit_tables(np.zeros((TABLES, 2 * COUNTED + 1))))
-    counts = count_integers(PhotoCodec(draft, torch.device("cpu"), torch.float32), pictures)
-    return freeze(model, name, fit_tables(counts))
+    """Freeze ``model`` and fit its tables on ``pictures`` ((H, W, 3) uint8, at least 64x64; training pictures).
+
+    An encoder rounds by the tables' prices, so what the first tables make of the pictures is counted again.
+    """
+    tables = fit_tables(np.zeros((TABLES, 2 * COUNTED + 1)))
+    for _ in range(FITTING_ROUNDS):
+        codec = PhotoCodec(freeze(model, name, tables), torch.device("cpu"), torch.float32)
+        tables = fit_tables(count_integers(codec, pictures))
+    return freeze(model, name, tables)
 
 
 def count_integers(codec: PhotoCodec, pictures: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
