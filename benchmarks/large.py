@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -71,7 +72,7 @@ def write_mosaic(path: Path, height: int, width: int, photographs: Path) -> int:
 
 def run(command: str, source: Path, destination: Path) -> Cost:
     started = time.perf_counter()
-    process = subprocess.Popen(["archivae", command, str(source), str(destination)])
+    process = subprocess.Popen([Path(sys.executable).with_name("archivae"), command, source, destination])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"archivae {command} ended with {os.waitstatus_to_exitcode(status)}")
