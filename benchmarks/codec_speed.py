@@ -85,7 +85,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     middle = sorted(arguments.qualities)[len(arguments.qualities) // 2]
     return {
         "model": codec.id.hex(),
-        "branches": str(codec.branch_dtype),
+        "branches": str(codec.fast_dtype),
         "rounds": arguments.rounds,
         "files": [as_row(case) for case in cases],
         "cpu": [on_cpu(codec, arguments.model, cases, arguments.rounds, threads) for threads in arguments.threads],

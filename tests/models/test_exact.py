@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -45,7 +46,10 @@ def inputs(batch: int, height: int, width: int, seed: int = 0) -> tuple[Tensor, 
     return z, k
 
 
-def torch_outputs(networks: EntropyNetworks, z: Tensor, k: Tensor, quality: int) -> list[Tensor]:
+Array = TypeVar("Array", Tensor, np.ndarray)
+
+
+def outputs(networks: Any, z: Array, k: Array, quality: int) -> list[Array]:
     """Features, then of both fields and every pass what is shown, its context, means and table numbers."""
     fields = networks.hyper_field(len(z), *z.shape[2:], quality), networks.latent_field(z, quality)
     out = [networks.features(z, quality)]
@@ -56,21 +60,15 @@ def torch_outputs(networks: EntropyNetworks, z: Tensor, k: Tensor, quality: int)
             context = networks.context(field, step, shown) if step else None
             out += [] if context is None else [context]
             out += networks.parameters(field, step, context)
-    return [x.cpu() for x in out]
+    return out
+
+
+def torch_outputs(networks: EntropyNetworks, z: Tensor, k: Tensor, quality: int) -> list[Tensor]:
+    return [x.cpu() for x in outputs(networks, z, k, quality)]
 
 
 def numpy_outputs(networks: NumpyEntropyNetworks, z: Tensor, k: Tensor, quality: int) -> list[np.ndarray]:
-    z_, k_ = z.numpy().astype(np.int64), k.numpy().astype(np.int64)
-    fields = networks.hyper_field(len(z_), *z_.shape[2:], quality), networks.latent_field(z_, quality)
-    out = [networks.features(z_, quality)]
-    for field, residual in zip(fields, (z_ // 16, k_), strict=True):
-        shown = field.shown(residual, residual * 16 + residual % 16)
-        out.append(shown)
-        for step in range(PASSES):
-            context = networks.context(field, step, shown) if step else None
-            out += [] if context is None else [context]
-            out += networks.parameters(field, step, context)
-    return out
+    return outputs(networks, z.numpy().astype(np.int64), k.numpy().astype(np.int64), quality)
 
 
 def assert_same(found: list[Tensor], expected: list[np.ndarray] | list[Tensor]) -> None:

@@ -82,23 +82,23 @@ def _rows_of_cells(height: int, width: int, side: int) -> list[list[Cell]]:
 
 
 class PhotoCodec:
-    """A photo codec on ``device``; its analysis and the residual branches of its synthesis run in ``branch_dtype``.
+    """A photo codec on ``device``; its analysis and the residual branches of its synthesis run in ``fast_dtype``.
 
     Pictures are (H, W, 3) uint8 arrays. Quality is an integer in steps of 1/256, 0 to 25600.
     """
 
-    def __init__(self, weights: PhotoWeights, device: torch.device, branch_dtype: torch.dtype) -> None:
+    def __init__(self, weights: PhotoWeights, device: torch.device, fast_dtype: torch.dtype) -> None:
         self.weights = weights
         self.id = weights.model_id()
         self.copy = uuid.uuid4().hex
         """Names this copy of the model: residency is counted by it."""
         self.device = device
-        self.branch_dtype = branch_dtype
+        self.fast_dtype = fast_dtype
         # An encoder's rounding moves a file's size and error by less than 0.2 %; a decoder's must not be seen.
-        self._analysis = self._transform(Analysis(weights.arch), "analysis.").to(branch_dtype)
-        self._hyper_analysis = self._transform(HyperAnalysis(weights.arch), "hyper_analysis.").to(branch_dtype)
+        self._analysis = self._transform(Analysis(weights.arch), "analysis.").to(fast_dtype)
+        self._hyper_analysis = self._transform(HyperAnalysis(weights.arch), "hyper_analysis.").to(fast_dtype)
         self._synthesis = self._transform(Synthesis(weights.arch), "synthesis.")
-        run_branches_in(self._synthesis, branch_dtype)
+        run_branches_in(self._synthesis, fast_dtype)
         self._quantiser = Quantiser(weights.tables, device)
         self._networks = EntropyNetworks(
             weights.arch, weights.layers, weights.index_offset, weights.hyper_index, device
