@@ -24,14 +24,12 @@ def srgb_profile() -> bytes:
     light = np.where(steps <= 0.04045, steps / 12.92, ((steps + 0.055) / 1.055) ** 2.4)
     table = b"curv" + bytes(4) + struct.pack(">I", 1024) + np.rint(light * 65535).astype(">u2").tobytes()
     columns = {tag: _xyz(column) for tag, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), SRGB, strict=True)}
-    curves = {tag: table for tag in (b"rTRC", b"gTRC", b"bTRC")}
+    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), table)
     return _profile(b"RGB ", b"XYZ ", {b"desc": _text("like sRGB"), b"wtpt": _xyz(_WHITE), **columns, **curves})
 
 
 def grey_profile(gamma: float) -> bytes:
-    return _profile(
-        b"GRAY", b"XYZ ", {b"desc": _text(f"grey {gamma}"), b"wtpt": _xyz(_WHITE), b"kTRC": _gamma(gamma)}
-    )
+    return _profile(b"GRAY", b"XYZ ", {b"desc": _text(f"grey {gamma}"), b"wtpt": _xyz(_WHITE), b"kTRC": _gamma(gamma)})
 
 
 def ink_profile() -> bytes:
@@ -55,7 +53,9 @@ def _profile(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes
         table += tag + struct.pack(">II", at + len(bodies), len(body))
         bodies += body
     kind = b"prtr" if space == b"CMYK" else b"mntr"
-    head = struct.pack(">I4sI4s4s4s12s4s", at + len(bodies), bytes(4), 0x02100000, kind, space, connection, bytes(12), b"acsp")
+    head = struct.pack(
+        ">I4sI4s4s4s12s4s", at + len(bodies), bytes(4), 0x02100000, kind, space, connection, bytes(12), b"acsp"
+    )
     head = head.ljust(68, b"\0") + struct.pack(">3i", *(round(65536 * v) for v in _WHITE))
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + bodies
 

@@ -90,9 +90,7 @@ class Bitstream:
         check(learned == (self.payload == b""), "a payload that does not fit the coding")
         check(all(map(_is_ancillary, self.ancillary)), f"tags of ancillary chunks, found {list(self.ancillary)}")
         check(self.optional.keys() <= _OPTIONAL, f"tags of optional critical chunks, found {list(self.optional)}")
-        check(
-            self.coding is Coding.ORIGINAL or REBUILT_TAG not in self.optional, "a rebuilt JPEG that is no original"
-        )
+        check(self.coding is Coding.ORIGINAL or REBUILT_TAG not in self.optional, "a rebuilt JPEG that is no original")
         check(self.coding is not Coding.ORIGINAL or ALPHA_TAG not in self.optional, "alpha beside an original")
         check(self.coding is not Coding.LEARNED or DEEP_TAG not in self.optional, "deep samples in a learned picture")
 

@@ -46,9 +46,7 @@ def pack_lossless(pixels: np.ndarray) -> bytes:
     return min(_pack_png(image), webp, key=len)
 
 
-def unpack_lossless(
-    data: bytes, *, height: int, width: int, channels: int, dtype: np.dtype = EIGHT_BITS
-) -> np.ndarray:
+def unpack_lossless(data: bytes, *, height: int, width: int, channels: int, dtype: np.dtype = EIGHT_BITS) -> np.ndarray:
     """The pixels that ``pack_lossless`` was given: (height, width, channels) of ``dtype``, read-only.
 
     Raises:
@@ -94,7 +92,9 @@ def _codec(data: bytes) -> LosslessCodec:
         return LosslessCodec(data[0])
     except (IndexError, ValueError) as error:
         found = f"byte {data[0]}" if data else "nothing"
-        raise CorruptBitstreamError(f"expected a lossless codec of 0 (PNG), 1 (WebP) or 2 (planes), found {found}") from error
+        raise CorruptBitstreamError(
+            f"expected a lossless codec of 0 (PNG), 1 (WebP) or 2 (planes), found {found}"
+        ) from error
 
 
 def _open(payload: bytes, codec: LosslessCodec) -> Image.Image:

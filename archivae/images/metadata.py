@@ -125,7 +125,7 @@ def _iptc(image: Image.Image) -> bytes:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         records = image.tag_v2.get(ExifTags.Base.IPTCNAA, b"")
         if isinstance(records, tuple):  # told to be of LONGs, which some writers say of plain bytes
-            records = struct.pack(f"{image.tag_v2.prefix == b'II' and '<' or '>'}{len(records)}I", *records)
+            records = struct.pack(f"{(image.tag_v2.prefix == b'II' and '<') or '>'}{len(records)}I", *records)
         return bytes(records)
     records = (image.info.get("photoshop") or {}).get(_PHOTOSHOP_IPTC, b"")
     raw = image.info.get("Raw profile type iptc")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class ReadOptions:
     def keeps_depth(self) -> bool:
         return self.exact or self.depth == "keep"
 
-    def asked(self) -> dict[str, str | bool]:
+    def asked(self) -> dict[str, Any]:
         """What differs from the default, as the words that ask for it; ``exact`` follows from the rate."""
         return {
             name: getattr(self, name)

@@ -50,7 +50,9 @@ def unpack_jpeg(packed: bytes) -> bytes:
     except Exception as error:
         raise CorruptBitstreamError(f"a packed JPEG is damaged: {error}") from error
     if not rebuilt:
-        raise CorruptBitstreamError("expected a JPEG XL file that rebuilds a JPEG, found a plain one; the file is altered")
+        raise CorruptBitstreamError(
+            "expected a JPEG XL file that rebuilds a JPEG, found a plain one; the file is altered"
+        )
     return bytes(data)
 
 

@@ -9,7 +9,8 @@ from archivae.errors import DamagedPictureError, UnsupportedPictureError
 # Enough for every signature below; the longest is DICOM's, after a preamble of 128 bytes.
 _PREFIX = 160
 
-# The name of a kind, as `archivae.images.readers` has it -> how its files begin. BMP's two letters are also English, so its header size is looked at too.
+# The name of a kind, as `archivae.images.readers` has it -> how its files begin.
+# BMP's two letters are also English, so its header size is looked at too.
 _SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",

@@ -24,7 +24,7 @@ from archivae.images import Metadata, Picture, pack_lossless, unpack_lossless
 
 _METADATA_TAGS = {"exif": EXIF_TAG, "icc": ICC_TAG, "xmp": XMP_TAG, "iptc": IPTC_TAG, "source_icc": SOURCE_ICC_TAG}
 _DEEP = struct.Struct("<BH")
-_DEEP_TYPES = {1: np.dtype(np.uint16), 2: np.dtype(np.int16), 3: np.dtype(np.float32)}
+_DEEP_TYPES: dict[int, np.dtype] = {1: np.dtype(np.uint16), 2: np.dtype(np.int16), 3: np.dtype(np.float32)}
 
 
 class Deep(NamedTuple):

@@ -43,7 +43,9 @@ class BatchKey:
     tile_side: int
 
 
-def decode(data: bytes, *, model: str | None = None, accelerator: str = "auto", max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode(
+    data: bytes, *, model: str | None = None, accelerator: str = "auto", max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """The picture in ``.avae`` bytes: (H, W, C), C being 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; the first frame.
 
     uint8 in sRGB, or uint16, int16 or float32 as stored where the depth was kept.

@@ -42,10 +42,16 @@ def add_encode_arguments(parser: Any) -> None:
 def add_read_arguments(parser: Any) -> None:
     """How pictures are read: the fields of `ReadOptions`."""
     parser.add_argument(
-        "--depth", choices=("8", "keep"), default="8", help="samples finer than 8 bits: reduced (default), or kept, losslessly"
+        "--depth",
+        choices=("8", "keep"),
+        default="8",
+        help="samples finer than 8 bits: reduced (default), or kept, losslessly",
     )
     parser.add_argument(
-        "--frames", choices=("first", "all"), default="first", help="of animations and pages: the first (default), or all"
+        "--frames",
+        choices=("first", "all"),
+        default="first",
+        help="of animations and pages: the first (default), or all",
     )
     flags = {
         "strip_metadata": "drop EXIF, XMP and IPTC",

@@ -112,7 +112,9 @@ def test_every_cut_of_a_profile_is_read_or_refused() -> None:
 
 
 def test_a_fit_is_fit() -> None:
-    picture = Picture(soft(), "x", Metadata(source_icc=rgb_profile(ADOBE_RGB, 2.2), iptc=b"x"), (), alpha=soft()[:, :, 0])
+    picture = Picture(
+        soft(), "x", Metadata(source_icc=rgb_profile(ADOBE_RGB, 2.2), iptc=b"x"), (), alpha=soft()[:, :, 0]
+    )
     for format in ("png", "jpeg", "webp"):
         once = fit(picture, format, True)
         twice = fit(once, format, True)

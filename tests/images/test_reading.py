@@ -187,7 +187,7 @@ def test_transparency_without_an_alpha_channel_is_found() -> None:
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_a_transparent_grey_of_few_bits_is_that_grey(bits: int) -> None:
-    data = png(2, 1, bits, 0, bytes([0, 1 << 8 - bits | (0 if bits == 8 else 0)]) + bytes(bits == 8))
+    data = png(2, 1, bits, 0, bytes([0, 1 << 8 - bits]) + bytes(bits == 8))
     start = data.index(b"IDAT") - 4
     key = b"tRNS" + struct.pack(">H", 1)
     chunk = struct.pack(">I", 2) + key + struct.pack(">I", zlib.crc32(key))

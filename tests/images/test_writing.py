@@ -10,6 +10,7 @@ from PIL import Image
 from archivae.errors import UsageError
 from archivae.images import ENDINGS, Metadata, OutputFormat, Picture, is_picture, open_picture, picture_ending
 from archivae.images import write_picture as write
+from archivae.images.metadata import NO_METADATA
 
 FORMATS = get_args(OutputFormat)
 EXIF = Image.Exif()
@@ -25,7 +26,7 @@ def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
 
 
-def write_picture(pixels: np.ndarray, format: OutputFormat, metadata: Metadata = Metadata()) -> bytes:
+def write_picture(pixels: np.ndarray, format: OutputFormat, metadata: Metadata = NO_METADATA) -> bytes:
     return write(Picture(pixels, "array", metadata, ()), format)
 
 

@@ -14,7 +14,7 @@ from archivae.bitstream import Coding, pack_frames, read_bitstream, unpack_frame
 from archivae.bitstream.container import ALPHA_TAG, DEEP_TAG, FRAMES_TAG, REBUILT_TAG, Bitstream
 from archivae.bitstream.frames import FramesChunk
 from archivae.errors import ArchivaeError, CorruptBitstreamError, TargetError, UnsupportedBitstreamError
-from archivae.images import ReadOptions, open_picture
+from archivae.images import DEFAULT_OPTIONS, ReadOptions, open_picture
 from archivae.images.deep_png import write_deep_png
 from archivae.operations.adopt import adopt
 from archivae.operations.decode import decode_stream, notes_on_writing, picture_file
@@ -28,7 +28,7 @@ KEEP, ALL = ReadOptions(depth="keep"), ReadOptions(frames="all")
 QUALITY = Quality(60)
 
 
-def encoded(data: bytes, rate: Rate = QUALITY, options: ReadOptions = ReadOptions()) -> Encoded:
+def encoded(data: bytes, rate: Rate = QUALITY, options: ReadOptions = DEFAULT_OPTIONS) -> Encoded:
     return encode_file(data, small_codec(), rate, options=options)
 
 
@@ -48,7 +48,9 @@ def several(kind: str, count: int = 3, **options: object) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("rate", [QUALITY, TargetPsnr(24), MaxBytes(4000), Lossless()], ids=lambda rate: type(rate).__name__)
+@pytest.mark.parametrize(
+    "rate", [QUALITY, TargetPsnr(24), MaxBytes(4000), Lossless()], ids=lambda rate: type(rate).__name__
+)
 def test_transparency_comes_back_exactly_at_every_rate(rate: Rate) -> None:
     result = encoded(file_of(see_through()), rate)
     back = decode(result.data)
@@ -94,7 +96,11 @@ def test_lossless_is_the_very_samples_in_the_very_colours() -> None:
 
 def test_what_is_deep_and_too_large_is_a_target_error() -> None:
     with pytest.raises(TargetError, match="reduce it to 8 bits"):
-        encoded(write_deep_png(np.random.default_rng(2).integers(0, 65536, (20, 30, 3), dtype=np.uint16)), MaxBytes(99), KEEP)
+        encoded(
+            write_deep_png(np.random.default_rng(2).integers(0, 65536, (20, 30, 3), dtype=np.uint16)),
+            MaxBytes(99),
+            KEEP,
+        )
 
 
 def test_smooth_deep_pictures_are_packed_and_decode_to_their_floats() -> None:

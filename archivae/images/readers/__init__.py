@@ -1,7 +1,7 @@
 """From a file's bytes to `Rasters`: one small function a kind of file, found by the kind that its content shows.
 
 What a reader takes: the whole file, what is wished, and the most pixels allowed. It raises DamagedPictureError,
-PictureTooLargeError before it decodes anything, or UnsupportedPictureError; any other exception of a library's counts as damage.
+PictureTooLargeError before it decodes anything, or UnsupportedPictureError; other exceptions of libraries count as damage.
 """
 
 from __future__ import annotations

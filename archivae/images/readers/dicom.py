@@ -33,9 +33,7 @@ def read_dicom(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     frames = _frames(data, tfio, tags)
     wished = len(frames) if options.frames == "all" else 1
     rasters = [_raster(frame, tags) for frame in frames[:wished]]
-    return Rasters(
-        rasters[0], tuple(rasters[1:]), len(frames), (0,) * wished, personal=not options.keep_dicom_tags
-    )
+    return Rasters(rasters[0], tuple(rasters[1:]), len(frames), (0,) * wished, personal=not options.keep_dicom_tags)
 
 
 def _pixel_tags(data: bytes, tfio: Any) -> dict[int, int]:

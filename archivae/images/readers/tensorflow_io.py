@@ -15,7 +15,7 @@ def tensorflow(what: str) -> Any:
 
 
 def tensorflow_io(what: str) -> Any:
-    """The module tensorflow_io with working native operations: with another TensorFlow than its own it imports, and none works."""
+    """The module tensorflow_io; UnsupportedPictureError where it is missing or, as with another TensorFlow, none of it works."""
     tfio = import_extra("tensorflow_io", "tfio", what)
     if not _works():
         raise UnsupportedPictureError(
