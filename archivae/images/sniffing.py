@@ -12,6 +12,7 @@ _PREFIX = 160
 # The name of a kind, as `archivae.images.readers` has it -> how its files begin.
 # BMP's two letters are also English, so its header size is looked at too.
 _SIGNATURES = {
+    "DICOM": rb".{128}DICM",  # first: the 128 bytes before may be a TIFF's beginning, so that viewers of TIFFs open it too
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "WEBP": rb"RIFF.{4}WEBP",
@@ -23,7 +24,6 @@ _SIGNATURES = {
     "JPEG2000": rb"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  \r\n\x87\n",
     "JPEG XL": rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n",
     "HEIF": rb".{4}ftyp(?:hei[cmsx]|hev[cx]|mif1|msf1)",
-    "DICOM": rb".{128}DICM",
     "OpenEXR": rb"\x76\x2f\x31\x01",
     "Radiance HDR": rb"#\?R(?:ADIANCE|GBE)",
 }

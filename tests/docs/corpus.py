@@ -56,7 +56,9 @@ def _plain() -> Iterator[Case]:
 
 def _colours() -> Iterator[Case]:
     pixels = photo(*SIZE)
-    yield Case("JPEG, Adobe RGB", file_of(pixels, "JPEG", quality=95, icc_profile=rgb_profile(ADOBE_RGB, 2.2, "Adobe RGB")))
+    yield Case(
+        "JPEG, Adobe RGB", file_of(pixels, "JPEG", quality=95, icc_profile=rgb_profile(ADOBE_RGB, 2.2, "Adobe RGB"))
+    )
     yield Case("PNG, Display P3", file_of(pixels, icc_profile=rgb_profile(DISPLAY_P3, 2.2, "Display P3")))
     yield Case("PNG, grey of gamma 1.8", file_of(pixels[:, :, :1], icc_profile=grey_profile(1.8)))
     inks = Image.fromarray(pixels).convert("CMYK")
@@ -75,7 +77,9 @@ def _deep() -> Iterator[Case]:
     floats = Image.fromarray((x * y / 6000).astype(np.float32))
     yield Case("TIFF, float", _saved(floats, "TIFF"))
     yield Case("TIFF, float", _saved(floats, "TIFF"), keep, "--depth keep")
-    yield Case("PGM of 12 bits", b"P5 96 64 4095 " + (deep[:, :, :1] % 4096).astype(">u2").tobytes(), keep, "--depth keep")
+    yield Case(
+        "PGM of 12 bits", b"P5 96 64 4095 " + (deep[:, :, :1] % 4096).astype(">u2").tobytes(), keep, "--depth keep"
+    )
 
 
 def _transparent() -> Iterator[Case]:

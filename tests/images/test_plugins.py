@@ -38,7 +38,9 @@ def heif() -> None:
     pytest.importorskip("pillow_heif").register_heif_opener()
 
 
-@pytest.mark.parametrize(("head", "extra"), [(b"\xff\x0a\x10\x08\x00", "jxl"), (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic")])
+@pytest.mark.parametrize(
+    ("head", "extra"), [(b"\xff\x0a\x10\x08\x00", "jxl"), (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic")]
+)
 def test_a_missing_plugin_is_named(head: bytes, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ImportError(name)
@@ -51,7 +53,9 @@ def test_a_missing_plugin_is_named(head: bytes, extra: str, monkeypatch: pytest.
 @pytest.mark.usefixtures("jpeg_xl")
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_jpeg_xl_comes_back(channels: int) -> None:
-    samples = np.dstack([smooth(), smooth()[:, :, :1] // 2])[:, :, {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]]
+    samples = np.dstack([smooth(), smooth()[:, :, :1] // 2])[
+        :, :, {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]
+    ]
     picture = open_picture(saved(samples.squeeze(), "JXL", lossless=True))
     whole = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
     assert np.array_equal(whole, samples) and picture.format == "jpeg xl"

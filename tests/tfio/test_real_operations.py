@@ -52,8 +52,8 @@ def test_dicom_is_as_pydicom_has_it_or_refused(path: Path) -> None:
 
 
 def test_nothing_of_the_patient_is_in_what_is_read() -> None:
-    dataset = pydicom.dcmread(FOLDER / "CT_small.dcm")
-    picture = open_picture((FOLDER / "CT_small.dcm").read_bytes())
+    dataset = pydicom.dcmread(FOLDER / "MR_small.dcm")
+    picture = open_picture((FOLDER / "MR_small.dcm").read_bytes())
     assert picture.own_bytes == "never"
     said = repr((picture.metadata, picture.notes))
     assert str(dataset.PatientName) not in said and str(dataset.PatientID) not in said
@@ -73,7 +73,7 @@ def test_exr_is_read() -> None:
 
 
 def test_damaged_files_are_refused() -> None:
-    whole = (FOLDER / "CT_small.dcm").read_bytes()
+    whole = (FOLDER / "MR_small.dcm").read_bytes()
     for data in (whole[:2000], whole[:200], exr(np.zeros((5, 6, 3), np.float32))[:-40]):
         with pytest.raises(PictureError):
             open_picture(data)
@@ -96,7 +96,9 @@ def exr(rgb: np.ndarray) -> bytes:
         (b"screenWindowWidth", b"float", struct.pack("<f", 1)),
     ]  # fmt: skip
     head = b"\x76\x2f\x31\x01\x02\0\0\0"
-    head += b"".join(name + b"\0" + kind + b"\0" + struct.pack("<I", len(data)) + data for name, kind, data in attributes)
+    head += b"".join(
+        name + b"\0" + kind + b"\0" + struct.pack("<I", len(data)) + data for name, kind, data in attributes
+    )
     head += b"\0"
     lines = [struct.pack("<ii", y, 12 * width) + rgb[y, :, ::-1].T.astype("<f4").tobytes() for y in range(height)]
     starts = np.cumsum([len(head) + 8 * height, *(len(line) for line in lines[:-1])]).astype("<u8")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Any
-
-import numpy as np
 
 from archivae.errors import DamagedPictureError, UnsupportedPictureError
 from archivae.images.picture import Raster, Rasters, ReadOptions
-from archivae.images.readers.tensorflow_io import tensorflow, tensorflow_io
+from archivae.images.readers.tensorflow_io import decode
 from archivae.images.sizes import check_size
 
 _RESOLUTION = re.compile(rb"\n\n[-+]([XY]) (\d+) [-+]([XY]) (\d+)\n")
@@ -24,8 +21,7 @@ def read_hdr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     if header is None:
         raise DamagedPictureError("expected a resolution after the header of a Radiance HDR file, found none")
     check_size(int(header[2]), int(header[4]), max_pixels)
-    tfio = tensorflow_io("a Radiance HDR file")
-    samples = np.ascontiguousarray(tfio.experimental.image.decode_hdr(data).numpy(), np.float32)
+    samples = decode("hdr", data, None, "a Radiance HDR file")
     return Rasters(Raster(samples, "rgb", linear=True, notes=("header lines not kept",)))
 
 
@@ -35,13 +31,12 @@ def read_exr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     left, top, right, bottom = struct.unpack("<4i", attributes["dataWindow"])
     check_size(bottom - top + 1, right - left + 1, max_pixels)
     names = _channel_names(attributes["channels"])
-    tfio = tensorflow_io("an OpenEXR file")
     colours = ["R", "G", "B"] if {"R", "G", "B"} <= names else [n for n in _EXR_SCALARS if n in names][:1]
     if not colours:
         raise UnsupportedPictureError(f"expected channels R, G, B or Y, found {', '.join(sorted(names))}")
     others = sorted(names - {*colours, "A"})
-    samples = np.dstack([_channel(data, name, tfio) for name in colours])
-    alpha = _channel(data, "A", tfio) if "A" in names else None
+    planes = decode("exr", data, [*colours, *(["A"] if "A" in names else [])], "an OpenEXR file")
+    samples, alpha = planes[:, :, : len(colours)], planes[:, :, len(colours)] if "A" in names else None
     notes = tuple(f"channel {name} not kept" for name in others)
     return Rasters(Raster(samples, "grey" if len(colours) == 1 else "rgb", linear=True, alpha=alpha, notes=notes))
 
@@ -71,9 +66,3 @@ def _channel_names(channels: bytes) -> set[str]:
         names.add(channels[at:end].decode("latin-1"))
         at = end + 1 + 16  # type, linearity, sampling
     return names
-
-
-def _channel(data: bytes, name: str, tfio: Any) -> np.ndarray:
-    """(H, W) float32."""
-    values = tfio.experimental.image.decode_exr(data, 0, name, tensorflow("an OpenEXR file").float32)
-    return np.asarray(values.numpy(), np.float32).reshape(values.shape[0], -1)
