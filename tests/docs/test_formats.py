@@ -18,9 +18,9 @@ from tests.samples import small_codec
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 HEAD = """# What goes in and what comes back
-Each row is a small file that was encoded at quality 60, verified and decoded by a test (`tests/docs/test_formats.py` writes this
-page and fails where it no longer holds). Content decides what a file is, never its name. How it was coded (learned, lossless, or
-the source's own bytes) depends on the picture; these are tiny, and the model that coded them is the tests' own.
+Each row is a small file that was encoded at quality 60, verified and decoded by a test (`tests/docs/test_formats.py` writes
+this page and fails where it no longer holds). Content decides what a file is, never its name. How it was coded (learned,
+lossless, or the source's own bytes) depends on the picture; these are tiny, and the model that coded them is the tests' own.
 
 DICOM, OpenEXR and Radiance HDR are read through tensorflow-io (`pip install 'archivae[tfio]' -c constraints-tfio.txt`), float
 RGB TIFF through tifffile (`archivae[tiff]`); they are tested in an environment of their own (`make test-tfio`).

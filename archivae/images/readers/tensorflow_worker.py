@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -60,7 +61,7 @@ def _exr(tf: Any, tfio: Any, data: bytes, names: list[str]) -> np.ndarray:
     return np.dstack([np.reshape(plane, plane.shape[:2]) for plane in planes])
 
 
-_OPERATIONS = {"tags": _tags, "dicom": _dicom, "hdr": _hdr, "exr": _exr}
+_OPERATIONS: dict[str, Callable[[Any, Any, bytes, Any], np.ndarray]] = {"tags": _tags, "dicom": _dicom, "hdr": _hdr, "exr": _exr}
 
 if __name__ == "__main__":
     main()
