@@ -9,6 +9,8 @@ from PIL import Image
 
 from archivae.errors import PictureTooLargeError
 from archivae.images import Metadata, Picture, ReadOptions, Sequence, fit, open_picture
+from archivae.images.deep_png import write_deep_png
+from archivae.images.readers import frames as frames_module
 from archivae.images.writing import OutputFormat, write_picture
 
 ALL = ReadOptions(frames="all")
@@ -93,3 +95,22 @@ def test_a_format_without_frames_gets_the_first() -> None:
         frame(0), "x", Metadata(), (), sequence=Sequence((Picture(frame(1, 3, 4), "x", Metadata(), ()),), (0, 0))
     )
     assert "they differ in size" in fit(pages, "png").notes[0]
+
+
+def test_an_animation_of_16_bits_is_reduced_frame_by_frame() -> None:
+    """Its frames are laid over each other; taken apart into high and low bytes that would go wrong."""
+    data = bytearray(saved([frame(0), frame(1)], "PNG"))
+    still = write_deep_png((frame(3).astype(np.uint16) << 8) + 77)
+    control = data[data.index(b"acTL") - 4 : data.index(b"acTL") + 16]
+    at = still.index(b"IDAT") - 4
+    picture = open_picture(still[:at] + bytes(control) + still[at:], options=ReadOptions(depth="keep"))
+    assert picture.deep is None and picture.own_bytes == "must"
+
+
+def test_a_long_animation_is_played_once() -> None:
+    opened = []
+    original = frames_module._open
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frames_module, "_open", lambda *a: opened.append(a[2]) or original(*a))
+        assert len(open_picture(saved([frame(step) for step in range(9)], "GIF"), options=ALL).frames) == 9
+    assert opened == [0]

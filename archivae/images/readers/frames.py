@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any
 
 from PIL import Image, ImageFile
 
@@ -13,7 +12,9 @@ from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.sizes import check_size
 
 OpenFrame = Callable[[], ImageFile.ImageFile]
-"""The file opened anew at one frame, nothing of it decoded yet."""
+"""The file opened at one frame, nothing of that decoded yet; opened anew at each call, but for animations."""
+_PAGED = ("TIFF",)
+
 ToRaster = Callable[[OpenFrame, ReadOptions], tuple[Raster, str]]
 """One frame decoded; the text says what is damaged, empty if nothing is."""
 
@@ -24,16 +25,33 @@ def read_frames(data: bytes, kind: str, options: ReadOptions, max_pixels: int, t
     count = getattr(image, "n_frames", 1)
     wished = range(count if options.frames == "all" else 1)
     check_size(image.height, image.width, max_pixels, len(wished))
+    loops = int(image.info.get("loop") or 0)
     rasters, times, damage = [], [], ""
     for index in wished:
-        opener = _opener(data, kind, index)
-        check_size(*opener().size[::-1], max_pixels)  # pages differ in size
+        opener = (
+            _pages(data, kind, index, max_pixels) if kind in _PAGED else _played(data, kind, image, index, len(wished))
+        )
         raster, broken = to_raster(opener, options)
         rasters.append(raster)
-        times.append(_milliseconds(data, kind, index) if len(wished) > 1 else 0)
+        times.append(max(0, round(float(image.info.get("duration", 0)))) if len(wished) > 1 else 0)
         damage = damage or broken
-    loops = image.info.get("loop", 0)
-    return Rasters(rasters[0], tuple(rasters[1:]), count, tuple(times), int(loops or 0), damage)
+    return Rasters(rasters[0], tuple(rasters[1:]), count, tuple(times), loops, damage)
+
+
+def _pages(data: bytes, kind: str, index: int, max_pixels: int) -> OpenFrame:
+    """A page, which has a size of its own and needs no other."""
+    ready = [_open(data, kind, index)]
+    check_size(ready[0].height, ready[0].width, max_pixels)
+    return lambda: ready.pop() if ready else _open(data, kind, index)
+
+
+def _played(data: bytes, kind: str, image: ImageFile.ImageFile, index: int, frames: int) -> OpenFrame:
+    """A frame, which may build upon those before: played on in one opened file. A still picture may be opened again."""
+    if frames > 1:
+        _seek(image, index)
+        return lambda: image
+    ready = [image]
+    return lambda: ready.pop() if ready else _open(data, kind, index)
 
 
 def load(image: ImageFile.ImageFile, tolerant: bool) -> str:
@@ -49,23 +67,16 @@ def load(image: ImageFile.ImageFile, tolerant: bool) -> str:
     return ""
 
 
-def _opener(data: bytes, kind: str, index: int) -> OpenFrame:
-    return lambda: _open(data, kind, index)
-
-
 def _open(data: bytes, kind: str, index: int) -> ImageFile.ImageFile:
-    image: Any = Image.open(io.BytesIO(data), formats=[kind])
-    if index:
-        try:
-            image.seek(index)
-        except EOFError as error:
-            raise DamagedPictureError(f"expected a frame {index + 1}, found the file's end: {error}") from error
+    image = Image.open(io.BytesIO(data), formats=[kind])
+    _seek(image, index)
     return image
 
 
-def _milliseconds(data: bytes, kind: str, index: int) -> int:
-    """How long a frame is shown; some plugins know only after they have decoded it."""
-    image = _open(data, kind, index)
-    if kind in ("WEBP", "AVIF"):
-        image.load()
-    return max(0, round(float(image.info.get("duration", 0))))
+def _seek(image: ImageFile.ImageFile, index: int) -> None:
+    if index == 0:
+        return
+    try:
+        image.seek(index)
+    except EOFError as error:
+        raise DamagedPictureError(f"expected a frame {index + 1}, found the file's end: {error}") from error

@@ -32,7 +32,8 @@ def read_gif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
 
 def read_bmp(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
-        return load_raster(open_frame, options, largest=1 if open_frame().mode == "1" else 255)
+        image = open_frame()
+        return load_raster(lambda: image, options, largest=1 if image.mode == "1" else 255)
 
     return read_frames(data, "BMP", options, max_pixels, to_raster)
 

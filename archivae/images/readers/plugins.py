@@ -20,8 +20,9 @@ def read_jpeg_xl(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     xmp = next((body for name, body in boxes(data) if name == b"xml "), b"")
 
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
-        from_jpeg = getattr(open_frame(), "jpeg", False)  # rebuilt as the JPEG it was made of: not yet turned upright
-        raster, damage = load_raster(open_frame, options, bits=bits, largest=2**bits - 1, upright=not from_jpeg)
+        image = open_frame()
+        from_jpeg = getattr(image, "jpeg", False)  # rebuilt as the JPEG it was made of: not yet turned upright
+        raster, damage = load_raster(lambda: image, options, bits=bits, largest=2**bits - 1, upright=not from_jpeg)
         return replace(raster, metadata=replace(raster.metadata, xmp=raster.metadata.xmp or xmp)), damage
 
     return read_frames(data, "JXL", options, max_pixels, to_raster)
@@ -32,10 +33,10 @@ def read_heif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     import_extra("pillow_heif", "heic", "a HEIC file").register_heif_opener()
 
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
-        info = open_frame().info
-        bits = int(info.get("bit_depth", 8))
-        turned = int(info.get("original_orientation") or 1)
-        raster, damage = load_raster(open_frame, options, bits=bits, largest=2**bits - 1, upright=True)
+        image = open_frame()
+        bits = int(image.info.get("bit_depth", 8))
+        turned = int(image.info.get("original_orientation") or 1)
+        raster, damage = load_raster(lambda: image, options, bits=bits, largest=2**bits - 1, upright=True)
         return replace(raster, turned=turned), damage
 
     return read_frames(data, "HEIF", options, max_pixels, to_raster)

@@ -28,7 +28,9 @@ def read_png(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     if broken and not options.tolerant:
         raise DamagedPictureError(f"decoding PNG failed: {_said(broken)}") from broken
     bits = data[_BIT_DEPTH]
-    rasters = read_frames(data, "PNG", options, max_pixels, partial(_to_raster, bits=bits))
+    rasters = read_frames(
+        data, "PNG", options, max_pixels, partial(_to_raster, bits=bits, animated=b"acTL" in data[: data.find(b"IDAT")])
+    )
     return rasters if not broken or rasters.damage else replace(rasters, damage=_said(broken))
 
 
@@ -45,8 +47,8 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _to_raster(open_frame: OpenFrame, options: ReadOptions, bits: int) -> tuple[Raster, str]:
-    if bits < 16:
+def _to_raster(open_frame: OpenFrame, options: ReadOptions, bits: int, animated: bool) -> tuple[Raster, str]:
+    if bits < 16 or animated:  # frames are laid over each other, which bytes apart can't be
         return _scaled_key(open_frame, options, bits)
     deep = load_deep(open_frame, options)
     if deep is None:

@@ -61,7 +61,12 @@ def _exr(tf: Any, tfio: Any, data: bytes, names: list[str]) -> np.ndarray:
     return np.dstack([np.reshape(plane, plane.shape[:2]) for plane in planes])
 
 
-_OPERATIONS: dict[str, Callable[[Any, Any, bytes, Any], np.ndarray]] = {"tags": _tags, "dicom": _dicom, "hdr": _hdr, "exr": _exr}
+_OPERATIONS: dict[str, Callable[[Any, Any, bytes, Any], np.ndarray]] = {
+    "tags": _tags,
+    "dicom": _dicom,
+    "hdr": _hdr,
+    "exr": _exr,
+}
 
 if __name__ == "__main__":
     main()
