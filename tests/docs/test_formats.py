@@ -22,6 +22,8 @@ Each row is a small file that was encoded at quality 60, verified and decoded by
 this page and fails where it no longer holds). Content decides what a file is, never its name. How it was coded (learned,
 lossless, or the source's own bytes) depends on the picture; these are tiny, and the model that coded them is the tests' own.
 
+![A photograph meant, in other profiles with those ignored, as coded, and restored](colour_sheet.jpg)
+
 DICOM, OpenEXR and Radiance HDR are read through tensorflow-io (`pip install 'archivae[tfio]' -c constraints-tfio.txt`), float
 RGB TIFF through tifffile (`archivae[tiff]`); they are tested in an environment of their own (`make test-tfio`).
 
