@@ -26,6 +26,8 @@ lossless, or the source's own bytes) depends on the picture; these are tiny, and
 
 DICOM, OpenEXR and Radiance HDR are read through tensorflow-io (`pip install 'archivae[tfio]' -c constraints-tfio.txt`), float
 RGB TIFF through tifffile (`archivae[tiff]`); they are tested in an environment of their own (`make test-tfio`).
+Of pydicom's 78 test files 43 are read, with pydicom's own samples wherever it decodes them too (within 2 levels where JPEG lost
+some); 35 are refused with a reason: no pixels at all, 1 or 32 bits, no DICOM header, overlays, or DCMTK can't.
 
 | file | asked | comes back as | kept beside | said in the manifest |
 | --- | --- | --- | --- | --- |
