@@ -1,0 +1,114 @@
+"""Is an archive what it should be? Each check gives what is wrong, in words that name it; nothing if all is well."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from archivae.bitstream import read_bitstream
+from archivae.errors import ArchivaeError
+from archivae.images import MAX_PIXELS, open_picture
+from archivae.models import parse_weights
+from archivae.operations.archive import span_of
+from archivae.operations.archive_pack import index_row
+from archivae.operations.codec import FindCodec, Pixels
+from archivae.operations.decode import decode_stream
+from archivae.operations.names import archive_name
+from archivae.operations.quality import psnr
+from archivae.storage import own_path, read_object, stat_object
+from archivae.storage.archive_index import IndexRow
+from archivae.storage.archive_layout import shard_uri
+from archivae.storage.objects import read_range, read_span, store_of
+from archivae.storage.tar import END, header, padding
+
+PSNR_TOLERANCE = 0.05
+"""In dB: how far another kind of processor may decode from what was measured while encoding."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """What a picture is compared with: its source's URI, and the PSNR that the manifest has; None if it has none."""
+
+    uri: str
+    psnr: float | None
+
+
+def check_picture(archive: str, row: IndexRow, find_codec: FindCodec, original: Original | None = None) -> list[str]:
+    """What is wrong with one picture: its place in the shard, its bytes, what it decodes to, and against its source."""
+    try:
+        problems = _check_frame(archive, row)
+        data = read_span(span_of(archive, row))
+        stream = read_bitstream(data, max_pixels=MAX_PIXELS)
+        if index_row(stream, data, row.name, row.shard, row.offset) != row:
+            problems.append("the index says other of it than the file itself")
+        pixels = decode_stream(stream, find_codec).pixels
+        if original is not None:
+            problems += _check_original(original, pixels, stream.source_sha256)
+    except ArchivaeError as error:
+        problems = [str(error)]
+    return [f"{row.name}: {problem}" for problem in problems]
+
+
+def check_shards(archive: str, rows: Iterable[IndexRow]) -> Iterator[str]:
+    """Whether the pictures of the index, in its order, fill their shards without a gap, and each shard ends as it should."""
+    ends: dict[int, int] = {}
+    for row in rows:
+        start = row.offset - len(header(archive_name(row.name), row.length))
+        if start != ends.get(row.shard, 0):
+            yield f"{shard_uri(archive, row.shard)}: what lies before {row.name!r} is not in the index; archivae reindex"
+        ends[row.shard] = row.offset + row.length + padding(row.length)
+    for shard, end in sorted(ends.items()):
+        yield from _check_end(shard_uri(archive, shard), end)
+
+
+def check_models(archive: str) -> Iterator[str]:
+    """Whether each model that the archive carries is the one that its name says."""
+    folder = own_path(archive, "models")
+    for entry in store_of(folder).walk(folder, depth=1):
+        try:
+            found = parse_weights(read_object(entry.uri)).model_id().hex()
+        except ArchivaeError as error:
+            yield f"{entry.uri}: {error}"
+            continue
+        if entry.name != f"{found}.safetensors":
+            yield f"{entry.uri}: it holds model {found}"
+
+
+def _check_frame(archive: str, row: IndexRow) -> list[str]:
+    """The tar's own bytes around a picture, which are known to the last: its header, and the zeros after it."""
+    uri = shard_uri(archive, row.shard)
+    head = header(archive_name(row.name), row.length)
+    fill = padding(row.length)
+    good = read_range(uri, row.offset - len(head), len(head)) == head if row.offset >= len(head) else False
+    problems = [] if good else [f"its header in {uri} is damaged; the picture may not be"]
+    if read_range(uri, row.offset + row.length, fill) != bytes(fill):
+        problems.append(f"the bytes after it in {uri} are damaged; the picture may not be")
+    return problems
+
+
+def _check_end(uri: str, end: int) -> Iterator[str]:
+    try:
+        found = stat_object(uri)
+        if found is None:
+            yield f"{uri} is missing"
+        elif found.size != end + len(END) or read_range(uri, end, len(END)) != END:
+            yield f"{uri}: expected {end + len(END)} bytes with zeros at their end, found {found.size}; it is damaged"
+    except ArchivaeError as error:
+        yield str(error)
+
+
+def _check_original(original: Original, pixels: Pixels, sha256: bytes) -> list[str]:
+    source = read_object(original.uri)
+    if hashlib.sha256(source).digest() != sha256:
+        return [f"{original.uri} is not what it was made of: the SHA-256 differs"]
+    level = psnr(open_picture(source, max_pixels=MAX_PIXELS).pixels, pixels)
+    recorded = original.psnr
+    if recorded is None or level == recorded or abs(level - recorded) <= PSNR_TOLERANCE:
+        return []
+    return [f"it decodes to {_decibels(level)}, the manifest says {_decibels(recorded)}"]
+
+
+def _decibels(level: float) -> str:
+    return "the very pixels" if math.isinf(level) else f"{level:.2f} dB"

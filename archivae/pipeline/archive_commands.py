@@ -1,0 +1,158 @@
+"""The commands that look into an archive of shards: ls, get, verify, reindex."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any
+
+from archivae.errors import ArchivaeError, UsageError
+from archivae.images import ENDINGS
+from archivae.models import ACCELERATORS
+from archivae.operations.archive import Archive, open_archive
+from archivae.operations.archive_reindex import reindex
+from archivae.operations.archive_verify import Original, check_models, check_picture, check_shards
+from archivae.operations.names import archive_name, assign_decoded_names
+from archivae.storage import join, read_manifest, scratch_of, write_object
+from archivae.storage.archive_index import IndexRow
+from archivae.storage.names import normal
+from archivae.storage.threads import map_in_order
+
+GOOD, DAMAGED = 0, 1
+_CHECKED_AT_ONCE = 16
+_AVAE = "avae"
+_ARCHIVE_HELP = "folder; local or gs://"
+
+
+def add_parsers(commands: Any) -> None:
+    """Give the command line these commands."""
+    ls = commands.add_parser("ls", help="what an archive holds: name, bytes, height x width, quality")
+    ls.set_defaults(run=_ls)
+    get = commands.add_parser("get", help="single pictures out of an archive, without reading the rest of it")
+    get.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE_HELP)
+    get.add_argument("names", nargs="+", metavar="NAME", help="as ls shows it")
+    get.add_argument("--output", required=True, metavar="DIR", help="folder to write to; local or gs://")
+    get.add_argument(
+        "--format", choices=(*ENDINGS, _AVAE), default="png", help="format to write, avae: as stored (default: png)"
+    )
+    get.set_defaults(run=_get)
+    verify = commands.add_parser("verify", help="is an archive whole? exit code 1 if anything is damaged")
+    extent = verify.add_mutually_exclusive_group()
+    extent.add_argument("--sample", default="1%", metavar="P%", help="decode so many pictures, at random (default: 1%%)")
+    extent.add_argument("--all", action="store_true", help="decode every picture")
+    verify.add_argument("--against", metavar="SRC", help="folder of the originals: compare their SHA-256, and the PSNR")
+    verify.set_defaults(run=_verify)
+    anew = commands.add_parser("reindex", help="make an archive's index anew from its shards")
+    anew.set_defaults(run=_reindex)
+    for command in (ls, verify, anew):
+        command.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE_HELP)
+    for command in (get, verify):
+        command.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
+
+
+def _ls(arguments: argparse.Namespace) -> int:
+    archive = open_archive(arguments.archive)
+    if sys.stdout.isatty():
+        print("name\tbytes\tsize\tquality")
+    for row in archive.index.rows():
+        print(f"{_shown(row.name)}\t{row.length}\t{row.height}x{row.width}\t{row.quality:g}")
+    return GOOD
+
+
+def _get(arguments: argparse.Namespace) -> int:
+    """Every picture that can be had; 1 if one could not."""
+    archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
+    names = dict.fromkeys(arguments.names)
+    targets = _targets(names, arguments.format)
+    failed = 0
+    for name in names:
+        try:
+            _get_one(archive, name, join(arguments.output, targets[name]), arguments)
+        except KeyError:
+            failed += _complain(f"{_shown(name)}: the archive has no such picture; archivae ls shows what it has")
+        except ArchivaeError as error:
+            failed += _complain(f"{_shown(name)}: {error}")
+    return DAMAGED if failed else GOOD
+
+
+def _get_one(archive: Archive, name: str, uri: str, arguments: argparse.Namespace) -> None:
+    data = archive.read(name) if arguments.format == _AVAE else archive.picture_file(name, arguments.format)
+    write_object(uri, data, scratch=scratch_of(arguments.output))
+
+
+def _targets(names: Iterable[str], format: str) -> dict[str, str]:
+    """What each picture's file is called, as decode calls it."""
+    if format == _AVAE:
+        return {name: archive_name(name) for name in names}
+    decoded = assign_decoded_names([archive_name(name) for name in names], ENDINGS[format])  # type: ignore[index]
+    return {name: decoded[archive_name(name)] for name in names}
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
+    rows = archive.index.rows() if arguments.all else _sampled(archive, parse_share(arguments.sample))
+    originals = _originals(archive, arguments.against)
+    checked = 0
+
+    def check(row: IndexRow) -> list[str]:
+        return check_picture(archive.uri, row, archive.codec, originals(row.name))
+
+    structure = chain(check_models(archive.uri), check_shards(archive.uri, archive.index.rows()))
+    damages = sum(_complain(problem) for problem in structure)
+    for problems in map_in_order(check, rows, _CHECKED_AT_ONCE):
+        checked += 1
+        damages += sum(_complain(problem) for problem in problems)
+    outcome = f"{damages} damages" if damages else "all good"
+    print(f"{checked} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at: {outcome}")
+    return DAMAGED if damages else GOOD
+
+
+def _originals(archive: Archive, against: str | None) -> Any:
+    """From a name to what its picture is compared with."""
+    if against is None:
+        return lambda name: None
+    recorded = {row.name: row.psnr for row in read_manifest(archive.uri).values() if row.status == "done"}
+    folder = normal(against)
+    return lambda name: Original(f"{folder}/{name}", recorded.get(name))
+
+
+def parse_share(text: str) -> float:
+    """A share as a number up to 1.
+
+    >>> parse_share("2.5%")
+    0.025
+    """
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1 or not text.endswith("%"):
+        raise UsageError(f"expected --sample to be a share such as 1%, at most 100%, found {text!r}")
+    return share
+
+
+def _sampled(archive: Archive, share: float) -> Iterator[IndexRow]:
+    """Every so-manieth picture, from a random one on; at least one, so that other runs see others."""
+    step = max(1, round(1 / share))
+    start = random.randrange(min(step, max(1, len(archive))))
+    return islice(archive.index.rows(), start, None, step)
+
+
+def _reindex(arguments: argparse.Namespace) -> int:
+    found = reindex(normal(arguments.archive))
+    failed = sum(map(_complain, found.damage))
+    print(f"{found.pictures} pictures in the index, {failed} damages left out")
+    return DAMAGED if failed else GOOD
+
+
+def _complain(problem: str) -> int:
+    print(f"archivae: {problem}", file=sys.stderr)
+    return 1
+
+
+def _shown(name: str) -> str:
+    """A name as it may go to a terminal: what it would take for a command is spelled out."""
+    return name if name.isprintable() else ascii(name)
