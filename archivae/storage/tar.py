@@ -7,13 +7,15 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import google_crc32c
+
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
 """Two blocks of zeros end a tar file."""
 
-# What a header says in its own field where the name is in the extended header before it. Whoever meets it without that
-# knows that the name is lost, where a name cut to the field's length would pass for one.
-_STAND_IN = "_archivae/name-is-in-the-pax-header"
+# What a header says in its own field where the name is in the extended header before it, the name's CRC-32C after it:
+# extended headers have no checksum of their own. A name cut to the field's length would pass for the name itself.
+_STAND_IN = "_archivae/name-in-pax-header-"
 _NAME_FIELD = 100
 _EXTENSIONS = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
 # Names are at most 1,024 bytes in a bucket, 4,096 on a disk.
@@ -43,7 +45,7 @@ def header(name: str, size: int) -> bytes:
     info = tarfile.TarInfo(name)
     info.size = size
     if not name.isascii() or len(name) > _NAME_FIELD:
-        info.name, info.pax_headers = _STAND_IN, {"path": name}
+        info.name, info.pax_headers = _stand_in(name), {"path": name}
     return info.tobuf(tarfile.PAX_FORMAT)
 
 
@@ -82,12 +84,17 @@ def _member_at(read: Read, start: int, size: int) -> TarMember | None:
         headers = _headers(read, start)
         with tarfile.open(fileobj=io.BytesIO(headers), mode="r:") as file:
             info = file.next()
+        stated = tarfile.TarInfo.frombuf(headers[-BLOCK:], "utf-8", "surrogateescape").name
     except (tarfile.TarError, ValueError, OverflowError):
         return None
-    if info is None or info.name == _STAND_IN or info.size < 0:
+    if info is None or info.size < 0 or (stated.startswith(_STAND_IN) and stated != _stand_in(info.name)):
         return None
     member = TarMember(info.name if info.isreg() else "", start, start + len(headers), info.size if info.isreg() else 0)
     return member if member.end <= size else None
+
+
+def _stand_in(name: str) -> str:
+    return f"{_STAND_IN}{google_crc32c.value(name.encode('utf-8', 'surrogateescape')):08x}"
 
 
 def _headers(read: Read, start: int) -> bytes:
