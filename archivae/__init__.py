@@ -1,7 +1,7 @@
 """ArchiVAE: image collections through a learned autoencoder, on Apache Beam.
 
-One picture: `encode`, `decode`, `inspect`; one out of an archive: `open_archive`. A collection: the Beam transforms `ReadImages`, `EncodeImages`,
-`DecodeImages` and `WriteImages`.
+One picture: `encode`, `decode`, `inspect`; one out of an archive: `open_archive`. A collection: the Beam transforms
+`ReadImages`, `EncodeImages`, `DecodeImages` and `WriteImages`.
 """
 
 from archivae.errors import ArchivaeError

@@ -20,9 +20,7 @@ NAMES = ("a.png", "b/ä-ß.png", f"b/{'long' * 30}.png", "c.png", "c/d.png")
 def avae(seed: int = 1, height: int = 8, width: int = 8) -> bytes:
     """The ``.avae`` file of a small picture, stored as it is."""
     data = photo_file(height, width, seed)
-    return write_bitstream(
-        Bitstream(height, width, 3, Coding.ORIGINAL, hashlib.sha256(data).digest(), payload=data)
-    )
+    return write_bitstream(Bitstream(height, width, 3, Coding.ORIGINAL, hashlib.sha256(data).digest(), payload=data))
 
 
 def pictures(names: Sequence[str] = NAMES) -> dict[str, bytes]:

@@ -72,7 +72,9 @@ class Archive(Mapping[str, Pixels]):
     def _own_codec(self, model_id: str) -> PhotoCodec:
         uri = own_path(self.uri, f"models/{model_id}.safetensors")
         if stat_object(uri) is None:
-            raise UnknownModelError(f"model {model_id} is neither shipped with this release nor at {uri!r}: put it back")
+            raise UnknownModelError(
+                f"model {model_id} is neither shipped with this release nor at {uri!r}: put it back"
+            )
         codec = put_on_device(parse_weights(read_object(uri)), self._accelerator)
         if codec.id.hex() != model_id:
             raise ModelError(f"expected model {model_id} in {uri!r}, found {codec.id.hex()}: restore the file")

@@ -41,7 +41,9 @@ def pack_shard(archive: str, shard: int, names: Iterable[str]) -> int:
     ordered = sorted(names)
     rows: list[IndexRow] = []
     if ordered:
-        write_pieces(shard_uri(archive, shard), _shard_pieces(archive, shard, ordered, rows), scratch=scratch_of(archive))
+        write_pieces(
+            shard_uri(archive, shard), _shard_pieces(archive, shard, ordered, rows), scratch=scratch_of(archive)
+        )
     write_index(packed_uri(archive, shard), rows, archive)
     clear_own(archive, members_name(shard))
     return len(rows)

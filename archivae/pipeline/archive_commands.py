@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,11 +14,12 @@ from archivae.errors import ArchivaeError, UsageError
 from archivae.images import ENDINGS
 from archivae.models import ACCELERATORS
 from archivae.operations.archive import Archive, open_archive
-from archivae.operations.archive_reindex import reindex
+from archivae.operations.archive_reindex import list_shards, reindex
 from archivae.operations.archive_verify import Original, check_models, check_picture, check_shards
 from archivae.operations.names import archive_name, assign_decoded_names
 from archivae.storage import join, read_manifest, scratch_of, write_object
 from archivae.storage.archive_index import IndexRow
+from archivae.storage.archive_layout import is_archive
 from archivae.storage.names import normal
 from archivae.storage.threads import map_in_order
 
@@ -41,7 +43,9 @@ def add_parsers(commands: Any) -> None:
     get.set_defaults(run=_get)
     verify = commands.add_parser("verify", help="is an archive whole? exit code 1 if anything is damaged")
     extent = verify.add_mutually_exclusive_group()
-    extent.add_argument("--sample", default="1%", metavar="P%", help="decode so many pictures, at random (default: 1%%)")
+    extent.add_argument(
+        "--sample", default="1%", metavar="P%", help="decode so many pictures, at random (default: 1%%)"
+    )
     extent.add_argument("--all", action="store_true", help="decode every picture")
     verify.add_argument("--against", metavar="SRC", help="folder of the originals: compare their SHA-256, and the PSNR")
     verify.set_defaults(run=_verify)
@@ -55,10 +59,14 @@ def add_parsers(commands: Any) -> None:
 
 def _ls(arguments: argparse.Namespace) -> int:
     archive = open_archive(arguments.archive)
-    if sys.stdout.isatty():
-        print("name\tbytes\tsize\tquality")
-    for row in archive.index.rows():
-        print(f"{_shown(row.name)}\t{row.length}\t{row.height}x{row.width}\t{row.quality:g}")
+    try:
+        if sys.stdout.isatty():
+            print("name\tbytes\tsize\tquality")
+        for row in archive.index.rows():
+            print(f"{_shown(row.name)}\t{row.length}\t{row.height}x{row.width}\t{row.quality:g}")
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return GOOD
 
 
@@ -92,22 +100,33 @@ def _targets(names: Iterable[str], format: str) -> dict[str, str]:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
-    rows = archive.index.rows() if arguments.all else _sampled(archive, parse_share(arguments.sample))
-    originals = _originals(archive, arguments.against)
-    checked = 0
-
-    def check(row: IndexRow) -> list[str]:
-        return check_picture(archive.uri, row, archive.codec, originals(row.name))
-
-    structure = chain(check_models(archive.uri), check_shards(archive.uri, archive.index.rows()))
-    damages = sum(_complain(problem) for problem in structure)
-    for problems in map_in_order(check, rows, _CHECKED_AT_ONCE):
-        checked += 1
-        damages += sum(_complain(problem) for problem in problems)
-    outcome = f"{damages} damages" if damages else "all good"
-    print(f"{checked} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at: {outcome}")
+    """1 for anything that is damaged or cannot be read, named on standard error; UsageError where there is no archive."""
+    share = 1.0 if arguments.all else parse_share(arguments.sample)
+    uri = normal(arguments.archive)
+    if not is_archive(uri) and not list_shards(uri):
+        raise UsageError(f"expected an archive of shards at {uri!r}, found none; check the name")
+    damages = sum(map(_complain, _damages(uri, share, arguments)))
+    print(f"{damages} damages" if damages else "all good")
     return DAMAGED if damages else GOOD
+
+
+def _damages(uri: str, share: float, arguments: argparse.Namespace) -> Iterator[str]:
+    """What is wrong with an archive. A damaged index ends the search: nothing else can be found without it."""
+    try:
+        archive = open_archive(uri, accelerator=arguments.accelerator)
+        originals = _originals(archive, arguments.against)
+        yield from check_models(uri)
+        yield from check_shards(uri, archive.index.rows())
+        rows = list(_sampled(archive, share)) if share < 1 else archive.index.rows()
+
+        def check(row: IndexRow) -> list[str]:
+            return check_picture(uri, row, archive.codec, originals(row.name))
+
+        yield from chain.from_iterable(map_in_order(check, rows, _CHECKED_AT_ONCE))
+        decoded = len(archive) if isinstance(rows, Iterator) else len(rows)
+        print(f"{decoded} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at")
+    except ArchivaeError as error:
+        yield str(error)
 
 
 def _originals(archive: Archive, against: str | None) -> Any:

@@ -104,7 +104,11 @@ def _run_pipeline(argv: list[str]) -> int:
 
 def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
     """The same words as plain pipeline options."""
-    words = [f"--operation={_OPERATIONS[arguments.command]}", f"--input={arguments.source}", f"--output={arguments.destination}"]
+    words = [
+        f"--operation={_OPERATIONS[arguments.command]}",
+        f"--input={arguments.source}",
+        f"--output={arguments.destination}",
+    ]
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON and value is not None}
     words += [f"--{name}={value}" for name, value in given.items() if not isinstance(value, bool)]
     words += [f"--{name}" for name, value in given.items() if value is True]

@@ -29,10 +29,7 @@ def build(root: beam.Pipeline, settings: Settings, job: Job) -> PCollection[Mani
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
     )
     rows = (
-        planned
-        | "Read" >> ReadObjects(pictures_only=not job.named)
-        | job.operation.title() >> work
-        | "Write" >> write
+        planned | "Read" >> ReadObjects(pictures_only=not job.named) | job.operation.title() >> work | "Write" >> write
     )
     if job.shards is not None:
         _ = (planned, rows) | "Pack" >> PackShards(job)

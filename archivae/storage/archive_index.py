@@ -81,7 +81,8 @@ def merge_rows(parts: Iterable[Iterable[IndexRow]]) -> Iterator[IndexRow]:
 class ArchiveIndex:
     """An index as it lies in its archive. Opening it reads the footer; `find` one row group, and keeps that.
 
-    ``shards``: one more than the greatest number of a shard with pictures in it. StorageError where the file is missing, damaged or no index.
+    ``shards``: one more than the greatest number of a shard with pictures in it. StorageError where the file is missing,
+    damaged or no index.
     """
 
     def __init__(self, uri: str) -> None:

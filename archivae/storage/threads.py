@@ -14,9 +14,7 @@ _THREADS = 8  # below the ten connections that the Google client's pool keeps op
 WINDOW = 512  # requests in hand at once, so that ten million of them need no ten million futures
 
 
-def map_in_order(
-    function: Callable[[Item], Answer], items: Iterable[Item], window: int = WINDOW
-) -> Iterator[Answer]:
+def map_in_order(function: Callable[[Item], Answer], items: Iterable[Item], window: int = WINDOW) -> Iterator[Answer]:
     """``map(function, items)`` on a few threads; the first error ends it. ``window``: the most answers kept waiting."""
     remaining = iter(items)
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +31,7 @@ def test_every_object_goes_into_one_shard_in_its_order(found: list[StoredObject]
     assert all(shards) and shards == list(assign(iter(found), size, rate))
     for shard in shards:
         assert len(shard) == 1 or sum(expected_bytes(member, rate) for member in shard) <= size
-    for shard, following in zip(shards, shards[1:], strict=False):
+    for shard, following in pairwise(shards):
         assert sum(expected_bytes(member, rate) for member in [*shard, following[0]]) > size, "it would have fitted"
 
 

@@ -216,7 +216,9 @@ def test_a_cut_shard_gives_what_is_whole(archive: str) -> None:
     assert found.pictures == 4 and found.damage
 
 
-@pytest.mark.parametrize("name", ["../evil.avae", "/evil.avae", "a/../../evil.avae", "a\\b.avae", "_archivae/x.avae", "notes.txt"])
+@pytest.mark.parametrize(
+    "name", ["../evil.avae", "/evil.avae", "a/../../evil.avae", "a\\b.avae", "_archivae/x.avae", "notes.txt"]
+)
 def test_names_that_lead_out_of_an_archive_are_not_indexed(name: str, archive: str) -> None:
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w") as file:

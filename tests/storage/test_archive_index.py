@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,9 @@ rows = st.builds(
 
 def many(count: int, shard: int = 0) -> list[IndexRow]:
     """Rows that hardly compress."""
-    return [replace(ROW, name=f"{n:06}/{hash((n, 7)) & 0xFFFFFFFF:08x}" * 20, shard=shard, offset=n) for n in range(count)]
+    return [
+        replace(ROW, name=f"{n:06}/{hash((n, 7)) & 0xFFFFFFFF:08x}" * 20, shard=shard, offset=n) for n in range(count)
+    ]
 
 
 def written(place: str, content: list[IndexRow]) -> str:
@@ -111,7 +114,9 @@ def _parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-@pytest.mark.parametrize("data", [b"", b"PAR1", b"x" * 100, _parquet(pa.table({"name": ["a"]})), b"\xff\xff\xff\x7fPAR1"])
+@pytest.mark.parametrize(
+    "data", [b"", b"PAR1", b"x" * 100, _parquet(pa.table({"name": ["a"]})), b"\xff\xff\xff\x7fPAR1"]
+)
 def test_what_is_no_index_is_named(place: str, data: bytes) -> None:
     uri = own_path(place, "index.parquet")
     write_object(uri, data, scratch=scratch_of(place))
@@ -127,14 +132,27 @@ def test_no_index_at_all(place: str) -> None:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_a_damaged_index_gives_right_rows_or_an_error(tmp_path: Path, data: st.DataObject) -> None:
-    """Pages carry checksums; in the footer a change may be of no consequence, or an error."""
+    """Pages carry checksums."""
     content = many(30)
     uri = written(str(tmp_path), content)
     whole = bytearray(read_object(uri))
     footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
     whole[data.draw(st.integers(4, footer - 1))] ^= data.draw(st.integers(1, 255))
     Path(uri).write_bytes(whole)
-    try:
+    with suppress(StorageError):
         assert list(ArchiveIndex(uri).rows()) == content
-    except StorageError as error:
-        assert "index" in str(error)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_a_damaged_footer_is_an_error_or_of_no_consequence(tmp_path: Path, data: st.DataObject) -> None:
+    uri = written(str(tmp_path), many(30))
+    whole = bytearray(read_object(uri))
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for _ in range(data.draw(st.integers(1, 3))):
+        whole[data.draw(st.integers(footer, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+    Path(uri).write_bytes(whole)
+    with suppress(StorageError):
+        index = ArchiveIndex(uri)
+        index.find("000007")
+        assert all(isinstance(row, IndexRow) for row in index.rows())

@@ -4,7 +4,14 @@ import pytest
 
 from archivae.errors import StorageError
 from archivae.storage import join, read_object, scratch_of, write_object
-from archivae.storage.archive_layout import members_folder, packed_uri, plan_uri, shard_number, shard_plan_uri, shard_uri
+from archivae.storage.archive_layout import (
+    members_folder,
+    packed_uri,
+    plan_uri,
+    shard_number,
+    shard_plan_uri,
+    shard_uri,
+)
 from archivae.storage.archive_plan import Round, end_round, is_packed, pending_round, read_round, read_shard_plan
 from archivae.storage.objects import delete_object
 from tests.archives import fingerprints, listed, plan, put_members
@@ -62,5 +69,7 @@ def test_a_damaged_plan_is_named(place: str) -> None:
 def test_names_of_shards() -> None:
     assert shard_uri("gs://b/x", 12) == "gs://b/x/shard-00012.tar" and shard_number("gs://b/x/shard-00012.tar") == 12
     assert shard_number(shard_uri("/x", 1234567)) == 1234567
-    assert [shard_number(name) for name in ("shard-1.tar", "a.tar", "shard-00001.tar.gz", "shard-00001x.tar")] == [None] * 4
+    assert [shard_number(name) for name in ("shard-1.tar", "a.tar", "shard-00001.tar.gz", "shard-00001x.tar")] == [
+        None
+    ] * 4
     assert join(members_folder("/x", 3), "a.avae") == "/x/_archivae/round/members/00003/a.avae"

@@ -108,7 +108,9 @@ def test_anything_is_scanned_without_an_error(data: bytes) -> None:
 @given(st.data())
 def test_headers_that_lie_are_scanned_without_an_error(data: st.DataObject) -> None:
     """Extended headers with right checksums and any content."""
-    content = data.draw(st.binary(max_size=600) | st.sampled_from([b"11 size=-1\n", b"99 path=x\n", b"16 size=9" + b"9" * 40]))
+    content = data.draw(
+        st.binary(max_size=600) | st.sampled_from([b"11 size=-1\n", b"99 path=x\n", b"16 size=9" + b"9" * 40])
+    )
     info = tarfile.TarInfo("x")
     info.type = data.draw(st.sampled_from([b"x", b"g", b"L", b"K", b"S", b"0", b"5", b"7"]))
     info.size = data.draw(st.sampled_from([len(content), 0, 7, 1 << 40, (8 << 30) - 1]))
