@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 
 from archivae.bitstream import Bitstream, read_bitstream
@@ -32,6 +33,7 @@ class Archive(Mapping[str, Pixels]):
         self._accelerator = accelerator
         self._max_pixels = max_pixels
         self._codecs: dict[bytes, PhotoCodec] = {}
+        self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> Pixels:
         return decode_stream(self._stream(name), self.codec).pixels
@@ -58,13 +60,13 @@ class Archive(Mapping[str, Pixels]):
         return picture_file(stream, decode_stream(stream, self.codec), format)
 
     def codec(self, model_id: bytes) -> PhotoCodec:
-        """The codec with that id: shipped, or the archive's own. UnknownModelError if it is neither."""
-        if model_id not in self._codecs:
-            shipped = shipped_ids().get(model_id)
-            self._codecs[model_id] = (
-                named_codec(shipped, self._accelerator) if shipped else self._own_codec(model_id.hex())
-            )
-        return self._codecs[model_id]
+        """The codec with that id: shipped, or the archive's own; thread-safe. UnknownModelError if it is neither."""
+        with self._lock:
+            if model_id not in self._codecs:
+                shipped = shipped_ids().get(model_id)
+                codec = named_codec(shipped, self._accelerator) if shipped else self._own_codec(model_id.hex())
+                self._codecs[model_id] = codec
+            return self._codecs[model_id]
 
     def _stream(self, name: str) -> Bitstream:
         return read_bitstream(self.read(name), max_pixels=self._max_pixels)

@@ -57,7 +57,8 @@ def check_shards(archive: str, rows: Iterable[IndexRow]) -> Iterator[str]:
     for row in rows:
         start = row.offset - len(header(archive_name(row.name), row.length))
         if start != ends.get(row.shard, 0):
-            yield f"{shard_uri(archive, row.shard)}: what lies before {row.name!r} is not in the index; archivae reindex"
+            uri = shard_uri(archive, row.shard)
+            yield f"{uri}: what lies before {row.name!r} is damaged, or the index lacks it (archivae reindex)"
         ends[row.shard] = row.offset + row.length + padding(row.length)
     for shard, end in sorted(ends.items()):
         yield from _check_end(shard_uri(archive, shard), end)

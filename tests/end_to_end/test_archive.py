@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +21,7 @@ from archivae.storage.archive_layout import index_uri
 from tests.end_to_end.jobs import MODEL, PHOTOS, Folder, command, decode, encode
 from tests.samples import photo_file, pixels_of, stark_jpeg
 
+ROOT = Path(__file__).parents[2]
 SMALL = ("--archive", "--shard-size=3KiB")
 """Two of `PHOTOS` fit into a shard."""
 
@@ -74,6 +79,19 @@ def test_a_second_run_does_nothing(made: Folder, source: Folder, capsys: pytest.
     assert encode(source, made, *SMALL) == 0
     assert made.everything() == before
     assert "0 done, 3 skipped" in capsys.readouterr().out
+
+
+def test_two_worker_processes_make_the_same_archive(tmp_path: Path) -> None:
+    source, one, two = (Folder(str(tmp_path / name)) for name in ("source", "one", "two"))
+    assert encode(source.put(PHOTOS), one, *SMALL) == 0
+    workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    words = ["encode", source.uri, two.uri, f"--model={MODEL}", "--accelerator=cpu", *SMALL, *workers]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    job = subprocess.run(
+        [sys.executable, "-m", "archivae", *words], env=environment, cwd=ROOT, timeout=180, check=False
+    )
+    assert job.returncode == 0 and two.files() == one.files()
+    assert two.read("_archivae/index.parquet") == one.read("_archivae/index.parquet")
 
 
 def test_failures_and_what_is_no_picture_stay_out(source: Folder, archive: Folder) -> None:

@@ -115,7 +115,7 @@ class Killed(BaseException):
     """No clean-up may catch it."""
 
 
-@pytest.mark.parametrize("step", range(12))
+@pytest.mark.parametrize("step", range(14))
 def test_killed_between_any_two_steps_the_next_run_ends_the_same(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
