@@ -166,7 +166,9 @@ class Settings:
         archive = own.archive or own.append
         if archive and (own.operation == "decode" or own.overwrite):
             other = "decode, which knows an archive by itself" if own.operation == "decode" else "--overwrite"
-            raise UsageError(f"--archive and --append do not go with {other}")
+            raise UsageError(
+                f"--archive and --append do not go with {other}: leave one out, or take another destination"
+            )
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,

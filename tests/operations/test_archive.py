@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from google.auth.transport.requests import AuthorizedSession
 
 import archivae
 from archivae.errors import ArchivaeError, StorageError, UnknownModelError
@@ -59,6 +61,23 @@ def test_a_picture_costs_its_bytes_a_footer_and_a_row_group(archive: str, monkey
     shard = [length for name, length in asked if name == "shard-00001.tar"]
     assert len(index) <= 2 and len(asked) == len(index) + 1
     assert sum(shard) <= len(PICTURES["c.png"]) + 4096
+
+
+def test_what_goes_over_the_wire(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_archive(gcs, [PICTURES])
+    answers: list[tuple[str, int]] = []
+    request = AuthorizedSession.request
+
+    def record(session: AuthorizedSession, method: str, url: str, **options: object) -> Any:
+        answer = request(session, method, url, **options)
+        if "alt=media" in url:
+            answers.append((url, int(answer.headers["Content-Length"])))
+        return answer
+
+    monkeypatch.setattr(AuthorizedSession, "request", record)
+    assert archivae.open_archive(gcs)["c.png"].shape == (8, 8, 3)
+    shard = [length for url, length in answers if "shard-00000.tar" in url]
+    assert shard == [len(PICTURES["c.png"])] and len(answers) <= 3
 
 
 def test_no_archive(tmp_path: Path) -> None:
