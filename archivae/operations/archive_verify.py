@@ -20,11 +20,13 @@ from archivae.operations.quality import psnr
 from archivae.storage import own_path, read_object, stat_object
 from archivae.storage.archive_index import IndexRow
 from archivae.storage.archive_layout import shard_uri
-from archivae.storage.objects import read_range, read_span, store_of
+from archivae.storage.objects import read_framed_span, read_range, store_of
 from archivae.storage.tar import END, header, padding
 
 PSNR_TOLERANCE = 0.05
 """In dB: how far another kind of processor may decode from what was measured while encoding."""
+
+_FRAME = "the tar's own bytes around it are damaged, the picture itself is not"
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,16 @@ class Original:
 def check_picture(archive: str, row: IndexRow, find_codec: FindCodec, original: Original | None = None) -> list[str]:
     """What is wrong with one picture: its place in the shard, its bytes, what it decodes to, and against its source."""
     try:
-        problems = _check_frame(archive, row)
-        data = read_span(span_of(archive, row))
+        head, fill = header(archive_name(row.name), row.length), bytes(padding(row.length))
+        before, data, after = read_framed_span(span_of(archive, row), len(head), len(fill))
+        problems = [] if (before, after) == (head, fill) else [_FRAME]
         stream = read_bitstream(data, max_pixels=MAX_PIXELS)
         if index_row(stream, data, row.name, row.shard, row.offset) != row:
             problems.append("the index says other of it than the file itself")
         pixels = decode_stream(stream, find_codec).pixels
         if original is not None:
             problems += _check_original(original, pixels, stream.source_sha256)
-    except ArchivaeError as error:
+    except (ArchivaeError, ValueError, OverflowError) as error:
         problems = [str(error)]
     return [f"{row.name}: {problem}" for problem in problems]
 
@@ -75,18 +78,6 @@ def check_models(archive: str) -> Iterator[str]:
             continue
         if entry.name != f"{found}.safetensors":
             yield f"{entry.uri}: it holds model {found}"
-
-
-def _check_frame(archive: str, row: IndexRow) -> list[str]:
-    """The tar's own bytes around a picture, which are known to the last: its header, and the zeros after it."""
-    uri = shard_uri(archive, row.shard)
-    head = header(archive_name(row.name), row.length)
-    fill = padding(row.length)
-    good = read_range(uri, row.offset - len(head), len(head)) == head if row.offset >= len(head) else False
-    problems = [] if good else [f"its header in {uri} is damaged; the picture may not be"]
-    if read_range(uri, row.offset + row.length, fill) != bytes(fill):
-        problems.append(f"the bytes after it in {uri} are damaged; the picture may not be")
-    return problems
 
 
 def _check_end(uri: str, end: int) -> Iterator[str]:

@@ -49,15 +49,24 @@ def read_range(uri: str, offset: int, length: int) -> bytes:
 
 def read_span(span: Span) -> bytes:
     """The bytes of a span, in one request. StorageError if they are damaged, or more than `LARGEST_SPAN`."""
-    if not 0 <= span.length <= LARGEST_SPAN or span.offset < 0:
+    return read_framed_span(span, 0, 0)[1]
+
+
+def read_framed_span(span: Span, before: int, after: int) -> tuple[bytes, bytes, bytes]:
+    """The bytes of a span between so many that lie before and after it, these unchecked: all in one request.
+
+    StorageError if the span is damaged, or longer than `LARGEST_SPAN`.
+    """
+    if not 0 <= span.length <= LARGEST_SPAN or span.offset < before:
         raise StorageError(f"cannot read {span}: expected at most {LARGEST_SPAN} bytes; the index is damaged")
-    data = read_range(span.uri, span.offset, span.length)
+    framed = read_range(span.uri, span.offset - before, before + span.length + after)
+    data = framed[before : before + span.length]
     if len(data) != span.length or google_crc32c.value(data) != span.crc:
         raise StorageError(
             f"cannot read {span.uri!r}: the {span.length} bytes at {span.offset} are damaged, their CRC-32C is not "
             f"{span.crc:08x}; take the picture from a copy of the shard"
         )
-    return data
+    return framed[:before], data, framed[before + span.length :]
 
 
 def write_object(uri: str, data: bytes, *, scratch: str) -> str:
