@@ -63,6 +63,7 @@ setup(
             "ruff",
             "tensorboard",
             "tifffile",
+            "webdataset",
         ],
     },
     entry_points={"console_scripts": ["archivae = archivae.pipeline.cli:main"]},

@@ -19,8 +19,9 @@ from archivae.images import READ_WORDS
 from archivae.models import DEFAULT_MODEL, load_model, shipped_models
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
-from archivae.pipeline import evaluate, train
+from archivae.pipeline import archive_commands, evaluate, train
 from archivae.pipeline.options import (
+    ARCHIVE_HELP,
     ArchivaeOptions,
     add_common_arguments,
     add_decode_arguments,
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.ERROR)
     parser = build_parser()
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
-    if arguments.command in ("encode", "decode"):
+    if arguments.command in _OPERATIONS:
         return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
     if beam_arguments:
         parser.error(f"unrecognized arguments: {' '.join(beam_arguments)}")
@@ -53,7 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
     decode = commands.add_parser("decode", help=".avae files into pictures", epilog=_BEAM_NOTE)
     add_encode_arguments(encode)
     add_decode_arguments(decode)
-    for command in (encode, decode):
+    encode.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
+    append = commands.add_parser("append", help="new pictures into new shards of an archive", epilog=_BEAM_NOTE)
+    append.set_defaults(append=True)
+    add_encode_arguments(append)
+    for command in (encode, append, decode):
         command.add_argument(
             "source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://"
         )
@@ -64,14 +69,18 @@ def build_parser() -> argparse.ArgumentParser:
     look.add_argument("files", nargs="+", metavar="FILE")
     look.add_argument("--json", action="store_true")
     look.set_defaults(run=_inspect)
+    archive_commands.add_parsers(commands)
     train.add_parser(commands)
     evaluate.add_parser(commands)
     commands.add_parser("models", help="the models shipped with this release").set_defaults(run=_models)
     return parser
 
 
-_PASSED_ON = {*RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "max_pixels"}
-_PASSED_ON |= {"share_model", "overwrite"}
+_OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode"}
+_PASSED_ON = {
+    *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "max_pixels", "share_model",
+    "overwrite", "archive", "append", "shard_size",
+}  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
 
@@ -96,7 +105,11 @@ def _run_pipeline(argv: list[str]) -> int:
 
 def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
     """The same words as plain pipeline options."""
-    words = [f"--operation={arguments.command}", f"--input={arguments.source}", f"--output={arguments.destination}"]
+    words = [
+        f"--operation={_OPERATIONS[arguments.command]}",
+        f"--input={arguments.source}",
+        f"--output={arguments.destination}",
+    ]
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON and value is not None}
     words += [f"--{name}={value}" for name, value in given.items() if not isinstance(value, bool)]
     words += [f"--{name}" for name, value in given.items() if value is True]

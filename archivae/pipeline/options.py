@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import UsageError
-from archivae.images import DEFAULT_OPTIONS, ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
+from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL
+from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 
 OPERATIONS = ("encode", "decode")
+ARCHIVE_HELP = "pack the files into tar shards with an index"
+DEFAULT_SHARD_SIZE = f"{SHARD_BYTES >> 20}MiB"
+
+_SIZE = re.compile(r"(\d{1,15}) ?([kmgt]i?b|b?)", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1} | {
+    f"{letter}{middle}b": base**power
+    for power, letter in enumerate("kmgt", start=1)
+    for middle, base in (("", 1000), ("i", 1024))
+}
 
 
 class ArchivaeOptions(PipelineOptions):
@@ -28,39 +39,18 @@ class ArchivaeOptions(PipelineOptions):
         add_encode_arguments(parser)
         add_decode_arguments(parser)
         add_common_arguments(parser)
+        parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
+        parser.add_argument("--append", action="store_true", help="put what is new into new shards of an archive")
 
 
 def add_encode_arguments(parser: Any) -> None:
     """The options of encode alone."""
     add_rate_arguments(parser)
+    add_read_arguments(parser)
+    add_archive_arguments(parser)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
     )
-    add_read_arguments(parser)
-
-
-def add_read_arguments(parser: Any) -> None:
-    """How pictures are read: the fields of `ReadOptions`."""
-    parser.add_argument(
-        "--depth",
-        choices=("8", "keep"),
-        default="8",
-        help="samples finer than 8 bits: reduced (default), or kept, losslessly",
-    )
-    parser.add_argument(
-        "--frames",
-        choices=("first", "all"),
-        default="first",
-        help="of animations and pages: the first (default), or all",
-    )
-    flags = {
-        "strip_metadata": "drop EXIF, XMP and IPTC",
-        "strip_gps": "drop where pictures were taken from EXIF and XMP",
-        "tolerant": "take what can be decoded of damaged files, with a note",
-        "keep_dicom_tags": "archive DICOM files with all that they say of patients",
-    }
-    for name, meaning in flags.items():
-        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)
 
 
 def add_rate_arguments(parser: Any) -> None:
@@ -97,9 +87,62 @@ def add_rate_arguments(parser: Any) -> None:
     parser.add_argument("--lossless", action="store_true", help="instead of --quality: the very pixels back")
 
 
+def add_read_arguments(parser: Any) -> None:
+    """How pictures are read: the fields of `ReadOptions`."""
+    parser.add_argument(
+        "--depth",
+        choices=("8", "keep"),
+        default="8",
+        help="samples finer than 8 bits: reduced (default), or kept, losslessly",
+    )
+    parser.add_argument(
+        "--frames",
+        choices=("first", "all"),
+        default="first",
+        help="of animations and pages: the first (default), or all",
+    )
+    flags = {
+        "strip_metadata": "drop EXIF, XMP and IPTC",
+        "strip_gps": "drop where pictures were taken from EXIF and XMP",
+        "tolerant": "take what can be decoded of damaged files, with a note",
+        "keep_dicom_tags": "archive DICOM files with all that they say of patients",
+    }
+    for name, meaning in flags.items():
+        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)
+
+
+def add_archive_arguments(parser: Any) -> None:
+    """What is to be said of an archive's shards."""
+    parser.add_argument(
+        "--shard_size",
+        "--shard-size",
+        default=DEFAULT_SHARD_SIZE,
+        metavar="SIZE",
+        help=f"with --archive: what a shard shall take, about, such as 64MiB or 1GiB (default: {DEFAULT_SHARD_SIZE})",
+    )
+
+
+def parse_size(text: str) -> int:
+    """Bytes. UsageError unless it is a number above 0 with a unit, or of plain bytes.
+
+    >>> parse_size("256MiB"), parse_size("1 GB"), parse_size("4096")
+    (268435456, 1000000000, 4096)
+    """
+    found = _SIZE.fullmatch(text.strip())
+    size = int(found[1]) * _UNITS[found[2].lower()] if found else 0
+    if size < 1:
+        raise UsageError(f"expected a size such as 256MiB, 1GiB or 500MB, found {text!r}")
+    return size
+
+
 def add_decode_arguments(parser: Any) -> None:
     """The options of decode alone."""
     parser.add_argument("--format", choices=tuple(ENDINGS), default="png", help="format to write (default: png)")
+    add_profile_argument(parser)
+
+
+def add_profile_argument(parser: Any) -> None:
+    """What colours decoded pictures are in."""
     parser.add_argument(
         "--restore_profile",
         "--restore-profile",
@@ -143,8 +186,11 @@ class Settings:
     share_model: bool
     max_pixels: int
     overwrite: bool
-    reading: ReadOptions = DEFAULT_OPTIONS
-    restore_profile: bool = False
+    archive: bool
+    append: bool
+    shard_size: int
+    reading: ReadOptions
+    restore_profile: bool
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -155,10 +201,17 @@ class Settings:
                 raise UsageError(f"--{name} is missing")
         if own.max_pixels < 1:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
+        archive = own.archive or own.append
+        if archive and (own.operation == "decode" or own.overwrite):
+            other = "decode, which knows an archive by itself" if own.operation == "decode" else "--overwrite"
+            raise UsageError(
+                f"--archive and --append do not go with {other}: leave one out, or take another destination"
+            )
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
             own.accelerator, own.share_model, own.max_pixels, own.overwrite,
+            archive, own.append, parse_size(own.shard_size),
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
         )  # fmt: skip
 
@@ -167,6 +220,7 @@ class Settings:
         decisive: dict[str, Any] = {"operation": self.operation}
         if self.operation == "encode":
             decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
+            decisive |= {"shard_size": self.shard_size} if self.archive else {}
         else:
             decisive |= {"format": self.format} | ({"restore_profile": True} if self.restore_profile else {})
         return json.dumps(decisive, sort_keys=True)

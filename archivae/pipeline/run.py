@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 import apache_beam as beam
@@ -15,11 +15,14 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from archivae.errors import DestinationError, JobError, UsageError
 from archivae.models import parse_weights, pick_device
+from archivae.pipeline.archive_job import objects_left, plan_shards, published_before
 from archivae.pipeline.graph import build
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
 from archivae.pipeline.summary import Summary, read_summary
-from archivae.storage import read_fragment, read_fragments, remove_stale_scratch, stat_object
+from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
+from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.transforms import Job
 from archivae.transforms.plan import list_inputs, plan_here
 from archivae.transforms.residency import CodecSource
@@ -50,21 +53,33 @@ def run(argv: Sequence[str] | PipelineOptions, watch: bool = True) -> Summary | 
     runner = _pick_runner(options)
     job = make_job(settings)
     if options.view_as(TestOptions).dry_run:
-        check_destination(job)
-        sizes = [max(item.source.size, 0) for item in plan_here(job) if item.status == "going"]
+        check_destination(job, settings)
+        sizes = [max(source.size, 0) for source in _objects(job, settings)]
         return DryRun(len(sizes), sum(sizes))
     if runner in LOCAL_RUNNERS:
         pick_device(settings.accelerator)
     next(list_inputs(job), None)  # a source that holds nothing is an error now, not in a worker
-    check_destination(job)
+    check_destination(job, settings)
     remove_stale_scratch(job.destination)
     began = time.monotonic()
+    shards = plan_shards(job, settings) if settings.archive else None
+    if settings.archive and shards is None:
+        done = len(ArchiveIndex(index_uri(job.destination))) if is_archive(job.destination) else 0
+        return Summary(settings.operation, job.destination, (), done, time.monotonic() - began)
+    before = published_before(job, shards) if shards else 0
     with _watched(runner in LOCAL_RUNNERS and watch, settings.operation) as progress:
-        skipped = submit(options, settings, make_job(settings, job.run, progress))
-    return read_summary(job, skipped, time.monotonic() - began)
+        skipped = submit(options, settings, replace(job, progress=progress, shards=shards))
+    return read_summary(job, before + skipped, time.monotonic() - began)
 
 
-def make_job(settings: Settings, run: str = "", progress: str = "") -> Job:
+def _objects(job: Job, settings: Settings) -> Iterator[StoredObject]:
+    """What a run would work on."""
+    if settings.archive:
+        return objects_left(job, settings)
+    return (item.source for item in plan_here(job) if item.status == "going")
+
+
+def make_job(settings: Settings) -> Job:
     """What the workers are told."""
     model_id = ""
     if settings.operation == "encode":
@@ -74,10 +89,9 @@ def make_job(settings: Settings, run: str = "", progress: str = "") -> Job:
         source=settings.source,
         destination=settings.destination,
         options=settings.canonical(model_id),
-        run=run or f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        run=f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
         format=settings.format,
         overwrite=settings.overwrite,
-        progress=progress,
         named=stat_object(settings.source) is not None,
     )
 
@@ -96,10 +110,15 @@ def submit(options: PipelineOptions, settings: Settings, job: Job) -> int:
     return sum(int(count.result) for count in found)
 
 
-def check_destination(job: Job) -> None:
-    """DestinationError if an earlier run filled the destination with other options, unless the job overwrites."""
+def check_destination(job: Job, settings: Settings) -> None:
+    """DestinationError if an earlier run filled the destination with other options, unless the job overwrites.
+
+    Of an archive of shards each round has its own options.
+    """
+    if not settings.archive and is_archive(job.destination):
+        raise DestinationError(f"{job.destination} is an archive of shards: choose another destination, or append")
     fragments = read_fragments(job.destination)
-    if job.overwrite or not fragments:
+    if job.overwrite or settings.append or not fragments:
         return
     (earlier, *_) = read_fragment(fragments[-1])
     if earlier.options != job.options:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat as status
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 from pathlib import Path
@@ -63,21 +64,49 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     return data
 
 
+def read_range(uri: str, offset: int, length: int) -> bytes:
+    """``length`` bytes from ``offset`` on; fewer where the file ends before."""
+    path = normal(uri)
+    with _explained("read", path), open(path, "rb") as file:
+        length = min(length, max(0, os.fstat(file.fileno()).st_size - offset))  # what a read would allocate
+        file.seek(offset)
+        return file.read(length)
+
+
 def write(uri: str, data: bytes, scratch: str) -> str:
     """Write in the folder ``scratch``, sync, rename over ``uri``; ``scratch`` must be on the same file system."""
+    return write_pieces(uri, [data], scratch)
+
+
+def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
+    """The same, piece by piece."""
     path = Path(normal(uri))
     temporary = Path(normal(scratch), f"{uuid.uuid4().hex}{_SCRATCH_SUFFIX}")
     with _explained("write", str(path)):
         _make_folder(temporary.parent)
         _make_folder(path.parent)
         try:
-            written = _write_synced(temporary, data)
+            written = _write_synced(temporary, pieces)
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
     return _fingerprint(written)
+
+
+def delete(uri: str) -> None:
+    """Delete one file; nothing if it is not there."""
+    path = normal(uri)
+    with _explained("delete", path), suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def clear(folder: str) -> None:
+    """Delete a folder with all that is in it; links in it are deleted, not followed."""
+    path = normal(folder)
+    with _explained("delete", path), suppress(FileNotFoundError):
+        shutil.rmtree(path)
 
 
 def remove_stale_scratch(destination: str) -> int:
@@ -136,9 +165,9 @@ def _is_one_of(folder: os.stat_result, others: list[os.stat_result]) -> bool:
     return any(os.path.samestat(folder, other) for other in others)
 
 
-def _write_synced(path: Path, data: bytes) -> os.stat_result:
+def _write_synced(path: Path, pieces: Iterable[bytes]) -> os.stat_result:
     with open(path, "xb") as file:
-        file.write(data)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
         return os.fstat(file.fileno())
