@@ -25,7 +25,7 @@ from archivae.pipeline.options import (
     add_decode_arguments,
     add_encode_arguments,
 )
-from archivae.pipeline.run import DryRun, run
+from archivae.pipeline.run import DryRun, Submitted, run
 from archivae.pipeline.summary import summary_lines, summary_table
 from archivae.storage import read_object
 
@@ -69,7 +69,16 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-_PASSED_ON = {*RATE_WORDS, "model", "format", "accelerator", "max_pixels", "share_model", "overwrite"}
+_PASSED_ON = {
+    *RATE_WORDS,
+    "model",
+    "format",
+    "accelerator",
+    "accelerator_scope",
+    "max_pixels",
+    "share_model",
+    "overwrite",
+}
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
 
@@ -84,6 +93,10 @@ def _run_pipeline(argv: list[str]) -> int:
     console = Console()
     if isinstance(result, DryRun):
         console.print(f"would work on {result.objects:,} objects, {result.size:,} bytes; nothing was done")
+        return GOOD
+    if isinstance(result, Submitted):
+        followed = f"job {result.job_id} runs on; archivae status {result.job_id} --project ... --region ..."
+        console.print(followed if result.job_id else "the template is written", soft_wrap=True)
         return GOOD
     if result.done:
         console.print(summary_table(result))

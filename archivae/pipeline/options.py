@@ -15,6 +15,7 @@ from archivae.models import ACCELERATORS, DEFAULT_MODEL
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 
 OPERATIONS = ("encode", "decode")
+SCOPES = ("step", "job")
 
 
 class ArchivaeOptions(PipelineOptions):
@@ -81,6 +82,13 @@ def add_common_arguments(parser: Any) -> None:
     """The options that every operation has."""
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
     parser.add_argument(
+        "--accelerator_scope",
+        "--accelerator-scope",
+        choices=SCOPES,
+        default="step",
+        help="on Dataflow: a GPU for the steps that hold the model (default), or for every worker of the job",
+    )
+    parser.add_argument(
         "--share_model",
         "--share-model",
         action="store_true",
@@ -109,6 +117,7 @@ class Settings:
     model: str
     format: str
     accelerator: str
+    accelerator_scope: str
     share_model: bool
     max_pixels: int
     overwrite: bool
@@ -125,7 +134,7 @@ class Settings:
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
-            own.accelerator, own.share_model, own.max_pixels, own.overwrite,
+            own.accelerator, own.accelerator_scope, own.share_model, own.max_pixels, own.overwrite,
         )  # fmt: skip
 
     def canonical(self, model_id: str) -> str:
