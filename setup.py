@@ -31,6 +31,7 @@ setup(
         "archivae.bitstream": ["format.md"],
         "archivae.models": ["weights/*.safetensors"],
         "archivae.evaluation": ["reference/*"],
+        "archivae.pipeline.estimate": ["prices.yaml"],
     },
     install_requires=[
         "apache-beam>=2.77,<3",
@@ -42,6 +43,7 @@ setup(
         "pillow>=11.3",
         "pyarrow",
         "pytorch-msssim",
+        "pyyaml",
         "rich",
         "safetensors",
         "scipy",

@@ -19,6 +19,8 @@ from archivae.models import DEFAULT_MODEL, load_model, shipped_models
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
 from archivae.pipeline import evaluate, train
+from archivae.pipeline.dataflow import status
+from archivae.pipeline.estimate import command as estimate
 from archivae.pipeline.options import (
     ArchivaeOptions,
     add_common_arguments,
@@ -26,7 +28,7 @@ from archivae.pipeline.options import (
     add_encode_arguments,
 )
 from archivae.pipeline.run import DryRun, Submitted, run
-from archivae.pipeline.summary import summary_lines, summary_table
+from archivae.pipeline.summary import print_summary
 from archivae.storage import read_object
 
 GOOD, DEAD_LETTERS, BAD_USAGE = 0, 1, 2
@@ -65,6 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     look.set_defaults(run=_inspect)
     train.add_parser(commands)
     evaluate.add_parser(commands)
+    estimate.add_parser(commands)
+    status.add_parser(commands)
     commands.add_parser("models", help="the models shipped with this release").set_defaults(run=_models)
     return parser
 
@@ -98,10 +102,7 @@ def _run_pipeline(argv: list[str]) -> int:
         followed = f"job {result.job_id} runs on; archivae status {result.job_id} --project ... --region ..."
         console.print(followed if result.job_id else "the template is written", soft_wrap=True)
         return GOOD
-    if result.done:
-        console.print(summary_table(result))
-    for line in summary_lines(result):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_summary(console, result)
     return result.exit_code
 
 

@@ -27,7 +27,7 @@ from archivae.storage.store import StoredObject, too_large
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _WRITE_TRIES = 5
 # All that an entry needs, which is a tenth of what a page would hold otherwise.
-_LISTED = "items(name,size,generation,crc32c),nextPageToken"
+_LISTED = "items(name,size,generation,crc32c,timeCreated),nextPageToken"
 
 _clients: dict[tuple[int, str], Client] = {}
 _clients_lock = threading.Lock()
@@ -50,7 +50,11 @@ def stat(uri: str) -> StoredObject | None:
         return None
     with _explained("look up", uri):
         blob = client().bucket(bucket).get_blob(key)
-    return None if blob is None else StoredObject(uri, key.rsplit("/", 1)[-1], blob.size, _fingerprint(blob))
+    return (
+        None
+        if blob is None
+        else StoredObject(uri, key.rsplit("/", 1)[-1], blob.size, _fingerprint(blob), _written(blob))
+    )
 
 
 def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
@@ -67,7 +71,7 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
             uri = f"gs://{bucket}/{blob.name}"
             placeholder = blob.name.endswith("/") and not blob.size
             if not placeholder and not (skipped and is_below(uri, skipped)):
-                yield StoredObject(uri, blob.name[len(root) :], blob.size, _fingerprint(blob))
+                yield StoredObject(uri, blob.name[len(root) :], blob.size, _fingerprint(blob), _written(blob))
 
 
 def read(uri: str, limit: int | None, generation: int | None) -> bytes:
@@ -151,6 +155,10 @@ def _split_object(uri: str) -> tuple[str, str]:
 def _crc32c(data: bytes) -> str:
     """As GCS spells it: big-endian, base64."""
     return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+
+
+def _written(blob: Blob) -> float:
+    return blob.time_created.timestamp() if blob.time_created else 0.0
 
 
 def _fingerprint(blob: Blob) -> str:

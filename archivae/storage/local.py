@@ -27,7 +27,7 @@ def stat(uri: str) -> StoredObject | None:
         found = _stat(path)
     if found is None or not status.S_ISREG(found.st_mode):
         return None
-    return StoredObject(path, os.path.basename(path), found.st_size, _fingerprint(found))
+    return StoredObject(path, os.path.basename(path), found.st_size, _fingerprint(found), found.st_mtime)
 
 
 def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
@@ -107,7 +107,7 @@ def _walk(
         if found is None:
             yield StoredObject(path, name, -1, MISSING)
         elif status.S_ISREG(found.st_mode):
-            yield StoredObject(path, name, found.st_size, _fingerprint(found))
+            yield StoredObject(path, name, found.st_size, _fingerprint(found), found.st_mtime)
         elif status.S_ISDIR(found.st_mode) and depth != 1 and not _is_one_of(found, skipped + above):
             yield from _walk(root, f"{name}/", depth and depth - 1, skipped, [*above, found])
 

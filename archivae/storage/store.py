@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from archivae.errors import StorageError
@@ -17,13 +17,15 @@ class StoredObject:
 
     ``uri``: ``gs://bucket/key``, or the absolute path of a local file. ``name``: posix path relative to the source's
     root. ``size``: bytes, -1 if the object is not there. ``fingerprint``: changes when the content does;
-    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>`` or ``missing``.
+    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>`` or ``missing``. ``written``: when this content was put
+    there, seconds since 1970, UTC; 0 if that is not known.
     """
 
     uri: str
     name: str
     size: int
     fingerprint: str
+    written: float = field(default=0.0, compare=False)
 
 
 def too_large(uri: str, limit: int) -> StorageError:
