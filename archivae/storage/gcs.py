@@ -48,7 +48,7 @@ def stat(uri: str) -> StoredObject | None:
     bucket, key = _split(uri)
     if not key or key.endswith("/"):
         return None
-    with _explained("look up", uri):
+    with explained("look up", uri):
         blob = client().bucket(bucket).get_blob(key)
     return (
         None
@@ -65,7 +65,7 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
     bucket, key = _split(folder)
     root = f"{key.removesuffix('/')}/" if key else ""
     skipped = skip if skip and is_below(skip, f"gs://{bucket}/{root}") else None
-    with _explained("list", folder):
+    with explained("list", folder):
         found = client().list_blobs(bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED)
         for blob in found:
             uri = f"gs://{bucket}/{blob.name}"
@@ -76,9 +76,9 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
 
 def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     """All bytes, their CRC-32C verified; with ``generation``, of that version or not at all."""
-    bucket, key = _split_object(uri)
+    bucket, key = split_object(uri)
     sink = _BoundedBuffer(uri, limit)
-    with _explained("read", uri):
+    with explained("read", uri):
         blob = client().bucket(bucket).blob(key, generation=generation)
         blob.download_to_file(sink, checksum="crc32c")
     return sink.getvalue()
@@ -90,8 +90,8 @@ def write(uri: str, data: bytes, scratch: str) -> str:
     An object that holds these very bytes already counts as written: it is most often our own, from an upload that
     was retried after its answer got lost.
     """
-    bucket_name, key = _split_object(uri)
-    with _explained("write", uri):
+    bucket_name, key = split_object(uri)
+    with explained("write", uri):
         bucket = client().bucket(bucket_name)
         generation = 0
         for _ in range(_WRITE_TRIES):
@@ -145,7 +145,7 @@ def _split(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _split_object(uri: str) -> tuple[str, str]:
+def split_object(uri: str) -> tuple[str, str]:
     bucket, key = _split(uri)
     if not key:
         raise UsageError(f"expected an object, gs://bucket/name, found the bucket {uri!r}; name the object")
@@ -166,7 +166,7 @@ def _fingerprint(blob: Blob) -> str:
 
 
 @contextmanager
-def _explained(verb: str, uri: str) -> Iterator[None]:
+def explained(verb: str, uri: str) -> Iterator[None]:
     """Say what failed and what to do; of an authentication error nothing is quoted, for it may quote a secret."""
     try:
         yield
