@@ -19,6 +19,7 @@ from archivae.models import DEFAULT_MODEL, load_model, shipped_models
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
 from archivae.pipeline import evaluate, train
+from archivae.pipeline.archiving import command as archiving
 from archivae.pipeline.dataflow import status
 from archivae.pipeline.estimate import command as estimate
 from archivae.pipeline.options import (
@@ -41,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     if arguments.command in ("encode", "decode"):
         return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
+    if arguments.command == "archive":
+        arguments.beam = beam_arguments
+        return _report_errors(arguments.run, arguments)
     if beam_arguments:
         parser.error(f"unrecognized arguments: {' '.join(beam_arguments)}")
     return _report_errors(arguments.run, arguments)
@@ -69,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_parser(commands)
     estimate.add_parser(commands)
     status.add_parser(commands)
+    archiving.add_parser(commands)
     commands.add_parser("models", help="the models shipped with this release").set_defaults(run=_models)
     return parser
 

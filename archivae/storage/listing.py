@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from archivae.errors import StorageError, UsageError
+from archivae.errors import NothingFoundError, UsageError
 from archivae.storage.globs import parse_glob
 from archivae.storage.names import common_folder, is_below, is_own, normal, plain, scheme_of
 from archivae.storage.objects import stat_object, store_of
@@ -33,7 +33,7 @@ def list_source(source: str, *, exclude: str | None = None) -> Iterator[StoredOb
         first = next(entries, None)
         if first is not None:
             return chain([first], entries)
-    raise StorageError(
+    raise NothingFoundError(
         f"expected objects under {source!r}, found none; check the name: "
         f"a folder, a file, a glob such as 'photos/**/*.jpg', or a .txt, .lst, .csv or .parquet list of URIs"
     )
