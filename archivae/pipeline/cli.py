@@ -29,6 +29,7 @@ from archivae.pipeline.options import (
     add_encode_arguments,
 )
 from archivae.pipeline.run import DryRun, Submitted, run
+from archivae.pipeline.scheduling import command as scheduling
 from archivae.pipeline.summary import print_summary
 from archivae.storage import read_object
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     if arguments.command in ("encode", "decode"):
         return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
-    if arguments.command == "archive":
+    if arguments.command == "archive" or (arguments.command == "schedule" and arguments.action == "install"):
         arguments.beam = beam_arguments
         return _report_errors(arguments.run, arguments)
     if beam_arguments:
@@ -74,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     estimate.add_parser(commands)
     status.add_parser(commands)
     archiving.add_parser(commands)
+    scheduling.add_parser(commands)
     commands.add_parser("models", help="the models shipped with this release").set_defaults(run=_models)
     return parser
 
