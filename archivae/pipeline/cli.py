@@ -20,6 +20,7 @@ from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
 from archivae.pipeline import evaluate, train
 from archivae.pipeline.archiving import command as archiving
+from archivae.pipeline.archiving.launch import names_policy, selected_job
 from archivae.pipeline.dataflow import status
 from archivae.pipeline.estimate import command as estimate
 from archivae.pipeline.options import (
@@ -100,7 +101,12 @@ def run_and_report(argv: Sequence[str]) -> int:
 
 def _run_pipeline(argv: list[str]) -> int:
     _refuse_unknown(argv)
-    result = run(argv)
+    by_policy = names_policy(argv)
+    words = selected_job(argv) if by_policy else argv
+    if not words:
+        print("nothing is old enough that is not archived; no job was begun")
+        return GOOD
+    result = run(words, named=False if by_policy else None)
     console = Console()
     if isinstance(result, DryRun):
         console.print(f"would work on {result.objects:,} objects, {result.size:,} bytes; nothing was done")

@@ -26,6 +26,7 @@ class ArchivaeOptions(PipelineOptions):
         parser.add_argument("--operation", choices=OPERATIONS, help="what to do with each object")
         parser.add_argument("--input", help="folder, glob, object or list of URIs")
         parser.add_argument("--output", help="destination folder")
+        parser.add_argument("--policy", help="a policy file: encode what it selects, in place of the three above")
         add_encode_arguments(parser)
         add_decode_arguments(parser)
         add_common_arguments(parser)

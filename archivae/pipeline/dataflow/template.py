@@ -14,7 +14,6 @@ from typing import Any
 
 from archivae.pipeline.options import ArchivaeOptions
 
-_REQUIRED = ("operation", "input", "output")
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 
 
@@ -55,7 +54,7 @@ def _parameter(action: argparse.Action) -> dict[str, Any]:
         "name": action.dest,
         "label": action.dest.replace("_", " ").capitalize(),
         "helpText": action.help,
-        "isOptional": action.dest not in _REQUIRED,
+        "isOptional": True,  # operation, input and output, or a policy: which, the program checks
     }
     if _is_flag(action):
         return parameter | {"paramType": "BOOLEAN"}
