@@ -75,7 +75,7 @@ def run(
     with _watched(runner in LOCAL_RUNNERS and watch, settings.operation) as progress:
         result = submit(options, settings, replace(job, progress=progress), hint)
     if not _is_waited_for(options):
-        return Submitted(result.job_id() if getattr(result, "has_job", False) else "")
+        return Submitted(_job_id(result))
     return read_summary(job, _skipped(result), time.monotonic() - began)
 
 
@@ -130,6 +130,11 @@ def _is_waited_for(options: PipelineOptions) -> bool:
     """Not so for a template, which is only written, and where Beam was told not to wait."""
     template = options.view_as(GoogleCloudOptions).template_location
     return not (template or options.view_as(StandardOptions).no_wait_until_finish)
+
+
+def _job_id(result: PipelineResult) -> str:
+    """Dataflow's; other runners' results, and a template's, have none."""
+    return str(getattr(result, "job_id", str)()) if getattr(result, "has_job", False) else ""
 
 
 def _skipped(result: PipelineResult) -> int:

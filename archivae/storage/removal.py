@@ -7,6 +7,7 @@ proved to be what was archived, on GCS by its generation, locally by size, time,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from archivae.errors import StorageError
 from archivae.storage import gcs_removal, local_removal
@@ -46,7 +47,19 @@ def delete_aside(known: Known, target: str) -> None:
     _store(known.uri).delete_aside(normal(target), known.fingerprint, known.sha256)
 
 
-def _store(uri: str):  # type: ignore[no-untyped-def]  # a module; mypy has no type for its functions together
+class _Remover(Protocol):
+    """What `local_removal` and `gcs_removal` do; URIs in their normal spelling."""
+
+    def set_aside(self, uri: str, fingerprint: str, sha256: str, target: str, /) -> None: ...
+
+    def put_back(self, target: str, uri: str, /) -> None: ...
+
+    def is_aside(self, target: str, fingerprint: str, sha256: str, /) -> bool: ...
+
+    def delete_aside(self, target: str, fingerprint: str, sha256: str, /) -> None: ...
+
+
+def _store(uri: str) -> _Remover:
     scheme = scheme_of(uri)
     if scheme == "gs":
         return gcs_removal

@@ -25,6 +25,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("archive", help="run an archival policy once", epilog="Beam's options pass through.")
     parser.add_argument("policy", help="a YAML file, local or gs://")
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
+    parser.add_argument("--verify-processes", type=int, default=1, help="processes that verify (default: 1)")
     parser.add_argument("--dry-run", action="store_true", help="say exactly what would happen, and do nothing")
     parser.set_defaults(run=run)
 
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         for line in dry_run_lines(policy, select(policy, now), now):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         return 0
-    finished = archive(policy, arguments.policy, words)
+    finished = archive(policy, arguments.policy, words, processes=max(arguments.verify_processes, 1))
     for line in report_lines(finished):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 1 if finished.failed or finished.bad or finished.problems else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from archivae.pipeline.archiving.ledger import Removal, Run, record, record_remo
 from archivae.pipeline.archiving.originals import planned_removal, purge, reason_to_keep, scratch_for, take_away
 from archivae.pipeline.archiving.policy import Policy
 from archivae.pipeline.archiving.selection import Candidate, Selection, select
-from archivae.pipeline.archiving.verification import Finding, Verifier
+from archivae.pipeline.archiving.verification import Finding, verify_all
 from archivae.pipeline.run import LOCAL_RUNNERS
 from archivae.pipeline.run import run as run_job
 from archivae.pipeline.summary import Summary
@@ -28,19 +29,28 @@ Runner = Callable[[Sequence[str], bool], Summary]
 
 
 @dataclass(frozen=True)
-class Clock:
-    """Now, and the time from which on nothing new is begun; both in seconds since 1970."""
+class Means:
+    """What a run may use: the time from which on nothing new is begun, in seconds since 1970 as ``now`` gives it, and the
+    processes that verify."""
 
     now: Callable[[], float]
     deadline: float
+    processes: int
 
     @property
     def is_over(self) -> bool:
         return self.now() >= self.deadline
 
 
-def archive(policy: Policy, name: str, words: Sequence[str] = (), now: Callable[[], float] = time.time) -> Run:
-    """Run ``policy`` once; ``name`` is its file's, for the ledger; ``words`` are further pipeline options.
+def archive(
+    policy: Policy,
+    name: str,
+    words: Sequence[str] = (),
+    now: Callable[[], float] = time.time,
+    processes: int = 1,
+) -> Run:
+    """Run ``policy`` once; ``name`` is its file's, for the ledger; ``words`` are further pipeline options; so many
+    ``processes`` verify.
 
     Idempotent: what is done stays done, and what an interrupted run left is taken up. Raises an ArchivaeError where
     nothing could be begun; whatever goes wrong with single objects is in the returned run.
@@ -48,15 +58,16 @@ def archive(policy: Policy, name: str, words: Sequence[str] = (), now: Callable[
     options = writing_options(policy)  # before anything is touched
     _check_words(words)
     began = now()
-    clock = Clock(now, began + policy.max_hours * 3600 if policy.max_hours else float("inf"))
+    deadline = began + policy.max_hours * 3600 if policy.max_hours else math.inf
+    means = Means(now, deadline, processes)
     run = Run(new_id(began), name, began)
     record(policy.destination, run)
     try:
         selection = select(policy, began)
-        run = _encode(run, policy, selection, [*options, *words], clock)
+        run = _encode(run, policy, selection, [*options, *words], means)
         if policy.removes:
-            run = _verify_and_remove(run, policy, [*selection.fresh, *selection.archived], clock)
-        run = _purge(replace(run, stage="purging"), policy, clock)
+            run = _verify_and_remove(run, policy, [*selection.fresh, *selection.archived], means)
+        run = _purge(replace(run, stage="purging"), policy, means)
     except BaseException:
         record(policy.destination, replace(run, stage="failed", ended=now()))
         raise
@@ -82,17 +93,17 @@ def job_words(policy: Policy, source: str) -> list[str]:
     ]
 
 
-def _encode(run: Run, policy: Policy, selection: Selection, words: Sequence[str], clock: Clock) -> Run:
+def _encode(run: Run, policy: Policy, selection: Selection, words: Sequence[str], means: Means) -> Run:
     fresh = selection.fresh
     size = PORTION if _is_local(words) else max(len(fresh), 1)
     for start in range(0, len(fresh), size):
-        if clock.is_over:
+        if means.is_over:
             run = run.with_problem("max_hours was over before all was encoded; the next run goes on")
             break
         portion = fresh[start : start + size]
         source = uri_of(policy.destination, f"{run.run}-{start // size:06}.parquet")
         write_uri_list(source, {c.found.uri: c.name for c in portion}, scratch_of(policy.destination))
-        summary = run_job([*job_words(policy, source), *_limit(words, clock), *words], watch=False, named=False)
+        summary = run_job([*job_words(policy, source), *_limit(words, means), *words], watch=False, named=False)
         assert isinstance(summary, Summary)
         run = _counted(run, summary)
         record(policy.destination, run)
@@ -109,11 +120,11 @@ def _counted(run: Run, summary: Summary) -> Run:
     )
 
 
-def _verify_and_remove(run: Run, policy: Policy, candidates: Sequence[Candidate], clock: Clock) -> Run:
+def _verify_and_remove(run: Run, policy: Policy, candidates: Sequence[Candidate], means: Means) -> Run:
     """Nothing goes unless every picture of the run that can be verified was, and none was bad."""
     run = replace(run, stage="verifying")
     record(policy.destination, run)
-    found = _verify(policy, candidates, clock)
+    found = _verify(policy, candidates, means)
     if found is None:
         return run.with_problem("max_hours was over before all was verified: no original was touched")
     for candidate in candidates:
@@ -125,25 +136,23 @@ def _verify_and_remove(run: Run, policy: Policy, candidates: Sequence[Candidate]
         run = run.with_problem(f"{finding.row.source}: {finding.reason}")
     if bad:
         return run.with_problem(f"{len(bad)} pictures are not well in the archive: no original was touched")
-    return _remove(run, policy, [(c, found[c.found.uri]) for c in candidates if c.found.uri in found], clock)
+    return _remove(run, policy, [(c, found[c.found.uri]) for c in candidates if c.found.uri in found], means)
 
 
-def _verify(policy: Policy, candidates: Sequence[Candidate], clock: Clock) -> dict[str, Finding] | None:
+def _verify(policy: Policy, candidates: Sequence[Candidate], means: Means) -> dict[str, Finding] | None:
     """A finding for each original that has a row, by its URI; None if the time is over."""
     rows = read_manifest(policy.destination)
-    verifier = Verifier(policy.destination)
+    known = ((candidate, rows.get(candidate.found.uri)) for candidate in candidates)
+    done = [r for c, r in known if r and r.status == "done" and r.fingerprint == c.found.fingerprint]
     found: dict[str, Finding] = {}
-    for candidate in candidates:
-        row = rows.get(candidate.found.uri)
-        if row is None or row.status != "done" or row.fingerprint != candidate.found.fingerprint:
-            continue
-        if clock.is_over:
+    for finding in verify_all(policy.destination, done, means.processes):
+        if means.is_over:
             return None
-        found[candidate.found.uri] = verifier.verify(row)
+        found[finding.row.source] = finding
     return found
 
 
-def _remove(run: Run, policy: Policy, found: Sequence[tuple[Candidate, Finding]], clock: Clock) -> Run:
+def _remove(run: Run, policy: Policy, found: Sequence[tuple[Candidate, Finding]], means: Means) -> Run:
     removals: list[Removal] = []
     for candidate, finding in found:
         reason = "changed since it was archived" if finding.result == "changed" else reason_to_keep(finding.row, policy)
@@ -151,7 +160,7 @@ def _remove(run: Run, policy: Policy, found: Sequence[tuple[Candidate, Finding]]
             run = run.keeping(reason)
             continue
         try:
-            removals.append(planned_removal(candidate, finding.row, policy, run.run, clock.now()))
+            removals.append(planned_removal(candidate, finding.row, policy, run.run, means.now()))
         except ArchivaeError as error:
             run = run.keeping("its name is not safe").with_problem(str(error))
     run = replace(run, stage="removing")
@@ -173,18 +182,18 @@ def _take_away(run: Run, policy: Policy, removal: Removal) -> Run:
     return replace(run, removed=run.removed + 1)
 
 
-def _purge(run: Run, policy: Policy, clock: Clock) -> Run:
+def _purge(run: Run, policy: Policy, means: Means) -> Run:
     record(policy.destination, run)
-    for _, problem in purge(policy.destination, policy.grace, clock.now()):
+    for _, problem in purge(policy.destination, policy.grace, means.now()):
         run = run.with_problem(problem) if problem else replace(run, purged=run.purged + 1)
     return run
 
 
-def _limit(words: Sequence[str], clock: Clock) -> list[str]:
+def _limit(words: Sequence[str], means: Means) -> list[str]:
     """A job in the cloud ends itself. Source: "Dataflow service options", max_workflow_runtime_walltime_seconds."""
-    if _is_local(words) or clock.deadline == float("inf"):
+    if _is_local(words) or means.deadline == math.inf:
         return []
-    seconds = max(int(clock.deadline - clock.now()), 60)
+    seconds = max(int(means.deadline - means.now()), 60)
     return [f"--dataflow_service_options=max_workflow_runtime_walltime_seconds={seconds}"]
 
 

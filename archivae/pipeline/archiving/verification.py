@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -23,6 +26,7 @@ from archivae.operations.quality import psnr
 from archivae.pipeline.archiving.archived import read_archived
 from archivae.storage import ManifestRow, generation_of, own_path, read_object, stat_object
 
+_WINDOW = 16  # rows in hand for each process
 _LOST_DB = 0.1
 """How much less than the manifest says another kind of processor may see; what was measured is 0.02 dB."""
 
@@ -75,6 +79,30 @@ class Verifier:
                 raise VerificationError(f"{uri} is not the model that its name says")
             self._codecs[model_id] = PhotoCodec(weights, torch.device("cpu"), torch.float32)
         return self._codecs[model_id]
+
+
+def verify_all(destination: str, rows: Iterable[ManifestRow], processes: int = 1) -> Iterator[Finding]:
+    """A finding for each of ``rows``, in order, by so many processes of one thread each."""
+    if processes == 1:
+        yield from map(Verifier(destination).verify, rows)
+        return
+    # spawn: a fork of a process with threads, as torch's and Google's clients have, may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _begin, (destination,)) as pool:
+        waiting = iter(rows)
+        while window := list(islice(waiting, processes * _WINDOW)):
+            yield from pool.map(_verify_here, window)
+
+
+_verifiers: list[Verifier] = []  # this process's, in a list so that it can be set from the initializer
+
+
+def _begin(destination: str) -> None:
+    _verifiers[:] = [Verifier(destination)]
+
+
+def _verify_here(row: ManifestRow) -> Finding:
+    return _verifiers[0].verify(row)
 
 
 def _original(row: ManifestRow) -> bytes:

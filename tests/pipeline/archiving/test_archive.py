@@ -17,7 +17,7 @@ from archivae.pipeline.archiving.ledger import Run, open_removals, read_runs
 from archivae.pipeline.archiving.policy import Policy, parse_policy
 from archivae.pipeline.archiving.run import archive
 from archivae.pipeline.archiving.selection import full_name, select
-from archivae.pipeline.archiving.verification import Verifier
+from archivae.pipeline.archiving.verification import Verifier, verify_all
 from archivae.pipeline.cli import main
 from archivae.storage import ManifestRow
 from tests.end_to_end.jobs import MODEL, PHOTOS, Folder
@@ -277,6 +277,15 @@ def test_a_picture_that_cannot_be_encoded_stays(source: Folder, target: Folder) 
     run = once(deleting(source, target, grace=0))
     assert run.failed == 1 and source.files() == {"cut.png": PHOTOS["a.png"][:500]}
     assert run.kept == {"not archived": 1}
+
+
+def test_two_processes_verify_as_one_does(tmp_path: Path) -> None:
+    source, target = Folder(str(tmp_path / "in")).put(PHOTOS), Folder(str(tmp_path / "arc"))
+    once(policy(source, target))
+    target.put({archived(target, source, "a.png"): b"damaged"})
+    rows = sorted(target.rows().values(), key=lambda row: row.name)
+    alone, together = (list(verify_all(target.uri, rows, processes)) for processes in (1, 2))
+    assert alone == together and [finding.result for finding in alone] == ["bad", "good", "good"]
 
 
 # What is chosen.
