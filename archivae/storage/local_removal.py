@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from archivae.errors import ChangedError, StorageError
+from archivae.storage.local import explained
 
 _CHUNK = 1 << 20
 
@@ -18,13 +19,11 @@ def set_aside(path: str, fingerprint: str, sha256: str, target: str) -> None:
     _check_content(path, sha256)
     if os.path.lexists(target):
         raise StorageError(f"cannot set {path!r} aside: {target!r} exists already")
-    try:
+    with explained(f"set aside as {target!r}", path):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.rename(path, target)
         _sync(target)
         _sync(path)
-    except OSError as error:
-        raise StorageError(f"cannot set {path!r} aside as {target!r}: {error.strerror}") from error
     try:
         after = _regular(target)
         if (after.st_dev, after.st_ino) != (before.st_dev, before.st_ino):
@@ -58,8 +57,9 @@ def is_aside(target: str, fingerprint: str, sha256: str) -> bool:
 def delete_aside(target: str, fingerprint: str, sha256: str) -> None:
     if not is_aside(target, fingerprint, sha256):
         return
-    os.unlink(target)
-    _sync(target)
+    with explained("delete", target):
+        os.unlink(target)
+        _sync(target)
     _remove_empty_folders(Path(target).parent)
 
 
@@ -82,7 +82,7 @@ def _check(path: str, found: os.stat_result, fingerprint: str) -> None:
 
 def _check_content(path: str, sha256: str) -> None:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with explained("read", path), open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != sha256:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,7 +18,7 @@ from archivae.storage.names import normal, scheme_of
 from archivae.transforms.item import spelled_out
 from archivae.transforms.plan import list_outputs
 
-Verdict = Literal["encode", "archived", "settled", "excluded", "too young", "over budget"]
+Verdict = Literal["encode", "try again", "archived", "settled", "excluded", "too young"]
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,20 @@ def select(policy: Policy, now: float) -> Selection:
     """List the sources and sort what they hold, by name. ``now``: seconds since 1970."""
     rows = read_manifest(policy.destination)
     outputs = {*list_outputs(policy.destination)}
-    fresh: list[Candidate] = []
-    archived: list[Candidate] = []
-    aside: dict[str, int] = {}
-    spent = 0
+    piles: dict[Verdict, list[Candidate]] = {"encode": [], "try again": [], "archived": []}
+    aside: Counter[str] = Counter()
     for candidate in _candidates(policy, rows):
         verdict = _judge(candidate, policy, outputs, now)
-        if verdict == "archived":
-            archived.append(candidate)
-        elif verdict == "encode" and _fits(policy, len(fresh), spent + candidate.found.size):
-            fresh.append(candidate)
-            spent += candidate.found.size
+        if verdict in piles:
+            piles[verdict].append(candidate)
         else:
-            reason = "over budget" if verdict == "encode" else verdict
-            aside[reason] = aside.get(reason, 0) + 1
-    return Selection(tuple(fresh), tuple(archived[: policy.max_objects]), aside)
+            aside[verdict] += 1
+    # What failed before comes last, or enough of it would use up every run's budget.
+    wanted = [*piles["encode"], *piles["try again"]]
+    fresh = _within_budget(policy, wanted)
+    if len(fresh) < len(wanted):
+        aside["over budget"] = len(wanted) - len(fresh)
+    return Selection(tuple(fresh), tuple(piles["archived"][: policy.max_objects]), aside)
 
 
 def _candidates(policy: Policy, rows: Mapping[str, ManifestRow]) -> Iterator[Candidate]:
@@ -101,8 +102,9 @@ def _judge(candidate: Candidate, policy: Policy, outputs: Collection[str], now: 
         return "encode"
     if row.status == "not-a-picture":
         return "settled"
-    done = row.status == "done" and archive_name(row.name) in outputs
-    return "archived" if done else "encode"
+    if row.status == "failed":
+        return "try again"
+    return "archived" if archive_name(row.name) in outputs else "encode"
 
 
 def _matches(name: str, policy: Policy) -> bool:
@@ -114,6 +116,14 @@ def _is_like(name: str, pattern: str) -> bool:
     return re.match(translate(pattern), name) is not None
 
 
-def _fits(policy: Policy, objects: int, size: int) -> bool:
-    within = policy.max_objects is None or objects < policy.max_objects
-    return within and (policy.max_bytes is None or size <= policy.max_bytes)
+def _within_budget(policy: Policy, wanted: Sequence[Candidate]) -> list[Candidate]:
+    """As many as a run may have, in order; one that is too large for what is left lets smaller ones pass."""
+    chosen: list[Candidate] = []
+    left = math.inf if policy.max_bytes is None else policy.max_bytes
+    for candidate in wanted:
+        if policy.max_objects is not None and len(chosen) >= policy.max_objects:
+            break
+        if candidate.found.size <= left:
+            chosen.append(candidate)
+            left -= candidate.found.size
+    return chosen

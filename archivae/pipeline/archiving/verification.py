@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from archivae.bitstream import Coding, read_bitstream
-from archivae.errors import ArchivaeError, ChangedError, VerificationError
+from archivae.errors import ChangedError, VerificationError
 from archivae.images import Picture, open_picture
 from archivae.models import PhotoCodec, parse_weights
 from archivae.operations.codec import Codec
@@ -54,7 +54,7 @@ class Verifier:
                 self._compare(row, _original(row))
         except ChangedError as error:
             return Finding(row, "changed", str(error))
-        except (ArchivaeError, MemoryError, ValueError, RuntimeError) as error:
+        except Exception as error:
             return Finding(row, "bad", f"{type(error).__name__}: {error}")
         return Finding(row, "good")
 

@@ -301,6 +301,18 @@ def test_age_patterns_and_budget(source: Folder, target: Folder) -> None:
     assert [c.found.name for c in select(by_size, now).fresh] == ["a.png"]
 
 
+def test_what_fails_does_not_use_up_every_runs_budget(source: Folder, target: Folder) -> None:
+    source.put({f"0{n}.png": PHOTOS["a.png"][: 400 + n] for n in range(3)})
+    asked = policy(source, target, max_objects=3)
+    assert (once(asked).failed, once(asked).encoded) == (3, 3)
+
+
+def test_a_large_object_lets_smaller_ones_pass(source: Folder, target: Folder) -> None:
+    sizes = {name: len(data) for name, data in PHOTOS.items()}
+    asked = policy(source, target, max_bytes=min(sizes.values()))
+    assert [sizes[c.found.name] for c in select(asked, time.time()).fresh] == [min(sizes.values())]
+
+
 def test_a_run_whose_hours_are_over_takes_nothing_away(
     source: Folder, target: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
