@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 import apache_beam as beam
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions, TestOptions
+from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeException
 from apache_beam.runners.runner import PipelineResult
 
 from archivae.errors import DestinationError, JobError, UsageError
@@ -107,9 +108,10 @@ def submit(options: PipelineOptions, settings: Settings, job: Job, hint: str = "
         result = pipeline.run()
         if _is_waited_for(options):
             result.wait_until_finish()
-    except RuntimeError as error:  # what Beam makes of an exception in a worker, the whole traceback in its message
-        last = str(error).strip().rpartition("\n")[2]
-        raise JobError(f"the job failed: {last}. Mend that and run it again: what is done is skipped") from error
+    except (RuntimeError, DataflowRuntimeException) as error:
+        raise JobError(
+            f"the job failed: {_reason(error)}. Mend that and run it again: what is done is skipped"
+        ) from error
     return result
 
 
@@ -124,6 +126,12 @@ def check_destination(job: Job) -> None:
             f"{job.destination} was filled with {earlier.options}, this run would use {job.options}: "
             "choose another destination, the same options, or --overwrite"
         )
+
+
+def _reason(error: Exception) -> str:
+    """Of Dataflow all that it says; elsewhere Beam puts a worker's whole traceback into the message, its last line tells."""
+    text = str(error).strip()
+    return " ".join(text.split()) if isinstance(error, DataflowRuntimeException) else text.rpartition("\n")[2]
 
 
 def _is_waited_for(options: PipelineOptions) -> bool:

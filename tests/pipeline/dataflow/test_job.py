@@ -110,3 +110,26 @@ def test_dataflow_names_mean_nothing_here(tmp_path: Path, capsys: pytest.Capture
     source = Folder(str(tmp_path / "in")).put(PHOTOS)
     assert main(["encode", source.uri, str(tmp_path / "arc"), "--accelerator=nvidia-l4"]) == 2
     assert "--accelerator cuda" in capsys.readouterr().err
+
+
+def waited_for(gcs: str, service: DataflowStandIn) -> int:
+    Folder(f"{gcs}/in").put(PHOTOS)
+    return main(words("encode", gcs, f"--dataflow_endpoint={service.url}", "--accelerator=nvidia-l4"))
+
+
+def test_a_job_that_is_waited_for_ends_with_its_summary(
+    gcs: str, service: DataflowStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = {"namespace": "archivae", "step": "Write", "tentative": "true"}
+    counted = {"name": {"origin": "user", "name": "skipped", "context": where}, "scalar": 2}
+    service.metrics = [counted, {**counted, "name": {**counted["name"], "context": {**where, "tentative": ""}}}]
+    assert waited_for(gcs, service) == 0
+    assert "0 done, 2 skipped" in capsys.readouterr().out
+
+
+def test_a_job_that_fails_is_said_to_have_failed(
+    gcs: str, service: DataflowStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.state = "JOB_STATE_FAILED"
+    assert waited_for(gcs, service) == 2
+    assert "the job failed: Dataflow pipeline failed. State: FAILED" in capsys.readouterr().err
