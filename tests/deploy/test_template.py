@@ -24,7 +24,8 @@ def test_the_file_is_in_step_with_the_options() -> None:
 
 
 def test_every_option_is_a_parameter() -> None:
-    assert {*PARAMETERS} == {*PipelineOptions([]).view_as(ArchivaeOptions).get_all_options(current_only=True)}
+    options = {*PipelineOptions([]).view_as(ArchivaeOptions).get_all_options(current_only=True)}
+    assert {*PARAMETERS} == options | {"sdk_container_image"}
     assert all(p["isOptional"] for p in PARAMETERS.values())  # operation, input, output; or a policy
     assert all(p["helpText"] and p["label"] for p in PARAMETERS.values())
     assert PARAMETERS["overwrite"]["paramType"] == "BOOLEAN" and PARAMETERS["quality"]["paramType"] == "NUMBER"
@@ -62,4 +63,4 @@ def test_the_rest_request_is_one_and_asks_for_a_job_that_is_not_refused() -> Non
 def test_gcloud_names_the_same_parameters() -> None:
     (given,) = re.findall(r'--parameters="([^"]+)"', (DEPLOY / "launch" / "launch.sh").read_text())
     names = {word.partition("=")[0] for word in given.split(",")}
-    assert names <= {*PARAMETERS, "sdk_container_image"} and {"operation", "input", "output"} <= names
+    assert names <= {*PARAMETERS} and {"operation", "input", "output"} <= names

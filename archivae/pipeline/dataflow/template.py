@@ -14,6 +14,14 @@ from typing import Any
 
 from archivae.pipeline.options import ArchivaeOptions
 
+# Beam's option, here because `gcloud dataflow flex-template run` has no flag for it: Google's sample gives it as a parameter.
+_IMAGE = {
+    "name": "sdk_container_image",
+    "label": "Worker image",
+    "helpText": "the image of deploy/Dockerfile",
+    "isOptional": True,
+    "paramType": "TEXT",
+}
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 
 
@@ -22,7 +30,7 @@ def metadata() -> dict[str, Any]:
     return {
         "name": "ArchiVAE",
         "description": "Pictures in a bucket into verified .avae files through a learned autoencoder, and back.",
-        "parameters": [_parameter(action) for action in _actions()],
+        "parameters": [*(_parameter(action) for action in _actions()), _IMAGE],
     }
 
 
