@@ -9,13 +9,14 @@ from typing import Any
 
 from rich.console import Console
 
+from archivae.errors import ArchivaeError
 from archivae.models import ACCELERATORS
 from archivae.pipeline.archiving.archived import writing_options
 from archivae.pipeline.archiving.ledger import Run, open_removals
 from archivae.pipeline.archiving.originals import planned_removal, reason_to_keep
 from archivae.pipeline.archiving.policy import Policy, read_policy
 from archivae.pipeline.archiving.run import archive
-from archivae.pipeline.archiving.selection import Selection, select
+from archivae.pipeline.archiving.selection import Candidate, Selection, select
 
 _PROBLEMS_SHOWN = 40
 
@@ -69,12 +70,7 @@ def dry_run_lines(policy: Policy, selection: Selection, now: float) -> Iterator[
     if policy.removes:
         for candidate in selection.fresh:
             yield f"then {policy.originals} {candidate.found.uri}, if it is verified and may go"
-        for candidate in selection.archived:
-            assert candidate.row is not None
-            reason = reason_to_keep(candidate.row, policy)
-            target = planned_removal(candidate, candidate.row, policy, "RUN", now)
-            goes = f"{policy.originals} {target.uri} (set aside as {target.aside}), once verified"
-            yield f"keep {candidate.found.uri}: {reason}" if reason else goes
+        yield from (_fate(candidate, policy, now) for candidate in selection.archived)
     for removals in open_removals(policy.destination).values():
         for removal in removals:
             if removal.planned + policy.grace <= now:
@@ -82,6 +78,19 @@ def dry_run_lines(policy: Policy, selection: Selection, now: float) -> Iterator[
     for reason, count in selection.aside.items():
         yield f"leave {count:,} objects: {reason}"
     yield f"{len(selection.fresh):,} objects to encode, {selection.size:,} bytes; nothing was done"
+
+
+def _fate(candidate: Candidate, policy: Policy, now: float) -> str:
+    """What would become of an original whose picture is archived already."""
+    assert candidate.row is not None
+    reason = reason_to_keep(candidate.row, policy)
+    try:
+        aside = planned_removal(candidate, candidate.row, policy, now).aside
+    except ArchivaeError as error:
+        reason = str(error)
+    if reason:
+        return f"keep {candidate.found.uri}: {reason}"
+    return f"{policy.originals} {candidate.found.uri} (set aside as {aside}), once verified"
 
 
 def report_lines(run: Run) -> list[str]:
@@ -93,6 +102,7 @@ def report_lines(run: Run) -> list[str]:
         f"{run.verified:,} verified, {run.bad:,} not; {run.removed:,} originals set aside, {run.purged:,} deleted for good",
     ]
     lines += [f"kept {count:,} originals: {reason}" for reason, count in run.kept.items()]
+    lines += [run.remark] if run.remark else []
     lines += [f"problem: {problem}" for problem in run.problems[:_PROBLEMS_SHOWN]]
     more = len(run.problems) - _PROBLEMS_SHOWN
     return [*lines, f"... and {more} more"] if more > 0 else lines

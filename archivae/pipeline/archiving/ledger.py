@@ -37,6 +37,7 @@ class Run:
     purged: int = 0
     kept: dict[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    remark: str = ""  # no problem, but good to know
 
     def keeping(self, reason: str) -> Run:
         """The run after one more original stayed."""

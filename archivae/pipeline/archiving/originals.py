@@ -33,14 +33,17 @@ def reason_to_keep(row: ManifestRow, policy: Policy) -> str:
     return ""
 
 
-def planned_removal(candidate: Candidate, row: ManifestRow, policy: Policy, run: str, now: float) -> Removal:
-    """Where the original will go. UnsafeNameError for a name that no storage would keep as it is."""
+def planned_removal(candidate: Candidate, row: ManifestRow, policy: Policy, now: float) -> Removal:
+    """Where the original will go. UnsafeNameError for a name that no storage would keep as it is.
+
+    The place depends on the content, not on the run: where deleting is not allowed, no run leaves another copy.
+    """
     name = candidate.found.uri.removeprefix(candidate.root)
     return Removal(
         uri=candidate.found.uri,
         fingerprint=row.fingerprint,
         sha256=row.sha256,
-        aside=own_path(candidate.root, f"quarantine/{run}/{name}"),
+        aside=own_path(candidate.root, f"quarantine/{row.sha256[:16]}/{name}"),
         archive=row.archive,
         moved_to=join(policy.move_to, candidate.name) if policy.move_to else "",
         planned=now,
@@ -59,10 +62,12 @@ def purge(destination: str, grace: float, now: float) -> Iterator[tuple[Removal,
 
     ``problem`` is empty for what was deleted; otherwise it stays aside, and the next run tries again.
     """
-    for run, removals in open_removals(destination).items():
+    opened = open_removals(destination)
+    waiting = {r.aside for removals in opened.values() for r in removals if r.planned + grace > now}
+    for run, removals in opened.items():
         if any(removal.planned + grace > now for removal in removals):
             continue
-        outcomes = list(_purge_run(removals))
+        outcomes = list(_purge_run([removal for removal in removals if removal.aside not in waiting]))
         yield from outcomes
         if not any(problem for _, problem in outcomes):
             close_removals(destination, run, len(outcomes))

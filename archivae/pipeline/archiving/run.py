@@ -98,7 +98,7 @@ def _encode(run: Run, policy: Policy, selection: Selection, words: Sequence[str]
     size = PORTION if _is_local(words) else max(len(fresh), 1)
     for start in range(0, len(fresh), size):
         if means.is_over:
-            run = run.with_problem("max_hours was over before all was encoded; the next run goes on")
+            run = replace(run, remark="max_hours was over before all was encoded; the next run goes on")
             break
         portion = fresh[start : start + size]
         source = uri_of(policy.destination, f"{run.run}-{start // size:06}.parquet")
@@ -126,7 +126,7 @@ def _verify_and_remove(run: Run, policy: Policy, candidates: Sequence[Candidate]
     record(policy.destination, run)
     found = _verify(policy, candidates, means)
     if found is None:
-        return run.with_problem("max_hours was over before all was verified: no original was touched")
+        return replace(run, remark="max_hours was over before all was verified: no original was touched")
     for candidate in candidates:
         if candidate.found.uri not in found:
             run = run.keeping("not archived")
@@ -160,7 +160,7 @@ def _remove(run: Run, policy: Policy, found: Sequence[tuple[Candidate, Finding]]
             run = run.keeping(reason)
             continue
         try:
-            removals.append(planned_removal(candidate, finding.row, policy, run.run, means.now()))
+            removals.append(planned_removal(candidate, finding.row, policy, means.now()))
         except ArchivaeError as error:
             run = run.keeping("its name is not safe").with_problem(str(error))
     run = replace(run, stage="removing")

@@ -19,7 +19,7 @@ from archivae.pipeline.archiving.run import archive
 from archivae.pipeline.archiving.selection import full_name, select
 from archivae.pipeline.archiving.verification import Verifier, verify_all
 from archivae.pipeline.cli import main
-from archivae.storage import ManifestRow
+from archivae.storage import ManifestRow, gcs_removal
 from tests.end_to_end.jobs import MODEL, PHOTOS, Folder
 from tests.samples import file_of, photo_file, two_colours
 
@@ -255,6 +255,24 @@ def test_a_damaged_archive_keeps_what_lies_aside(source: Folder, target: Folder)
     assert originals(source) == {"a.png": PHOTOS["a.png"]}
 
 
+def test_where_deleting_is_forbidden_no_run_leaves_another_copy(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = Folder(f"{gcs}/in").put(PHOTOS), Folder(f"{gcs}/arc")
+    asked = deleting(source, target, grace="7d")
+
+    def forbidden(*arguments: Any) -> None:
+        raise StorageError("the account in use may not")
+
+    delete = gcs_removal._delete
+    monkeypatch.setattr(gcs_removal, "_delete", forbidden)
+    for day in (0, 1):
+        assert once(asked, after=day * DAY).kept == {"it could not be taken away": 3}
+    assert source.files() == PHOTOS and len(source.everything()) == 6
+    monkeypatch.setattr(gcs_removal, "_delete", delete)
+    assert once(asked, after=5 * DAY).removed == 3
+    assert once(asked, after=9 * DAY).purged == 0  # the grace runs from when they went
+    assert once(asked, after=13 * DAY).purged == 3 and not source.everything()
+
+
 def test_a_name_with_brackets_beside_the_name_it_would_match(place: str, target: Folder) -> None:
     source = Folder(f"{place}/in").put({"a[1].png": photo_file(64, 64, 1), "a1.png": photo_file(64, 64, 2)})
     asked = deleting(source, target, grace=0, exclude=["a1.png"])
@@ -324,7 +342,7 @@ def test_a_run_whose_hours_are_over_takes_nothing_away(
         now=lambda: time.time() + next(times),
     )
     assert source.files() == PHOTOS and run.removed == 0
-    assert any("max_hours" in problem for problem in run.problems)
+    assert "max_hours" in run.remark and not run.problems
 
 
 def test_two_sources_with_equal_names(place: str, target: Folder) -> None:
@@ -356,11 +374,16 @@ def test_the_dry_run_says_what_happens_and_does_nothing(
         "accept_loss": True,
     }
     file = write(tmp_path / "policy.yaml", **words)
+    keeping = write(tmp_path / "keep.yaml", **{**words, "originals": "keep"})
     before = source.everything()
     assert main(["archive", file, "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert all(f"encode {source.path(name)}" in out and f"then delete {source.path(name)}" in out for name in PHOTOS)
     assert source.everything() == before and not target.everything()
+    assert main(["archive", keeping, "--accelerator", "cpu"]) == 0
+    assert main(["archive", file, "--dry-run"]) == 0
+    assert all(f"delete {source.path(name)} (set aside as" in capsys.readouterr().out for name in ["a.png"])
+    assert source.everything() == before
     assert main(["archive", file, "--accelerator", "cpu"]) == 0
     assert "3 verified, 0 not; 3 originals set aside" in capsys.readouterr().out
     assert not source.files()
