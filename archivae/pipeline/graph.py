@@ -21,9 +21,11 @@ from archivae.transforms import (
 )
 
 
-def build(root: beam.Pipeline, settings: Settings, job: Job) -> PCollection[ManifestRow]:
-    """The whole way of a collection."""
+def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> PCollection[ManifestRow]:
+    """The whole way of a collection. ``hint``: the accelerator that the step with the model needs, empty for none."""
     work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job)
+    if hint:
+        work = work.with_resource_hints(accelerator=hint)
     planned = root | "Plan" >> (PlanWork(job) if job.shards is None else PlanMembers(job))
     write = WriteImages(
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress

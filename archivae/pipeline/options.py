@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +14,12 @@ from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL
 from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
+from archivae.pipeline.quantities import bytes_of
 
 OPERATIONS = ("encode", "decode")
+SCOPES = ("step", "job")
 ARCHIVE_HELP = "pack the files into tar shards with an index"
 DEFAULT_SHARD_SIZE = f"{SHARD_BYTES >> 20}MiB"
-
-_SIZE = re.compile(r"(\d{1,15}) ?([kmgt]i?b|b?)", re.IGNORECASE)
-_UNITS = {"": 1, "b": 1} | {
-    f"{letter}{middle}b": base**power
-    for power, letter in enumerate("kmgt", start=1)
-    for middle, base in (("", 1000), ("i", 1024))
-}
 
 
 class ArchivaeOptions(PipelineOptions):
@@ -36,6 +30,7 @@ class ArchivaeOptions(PipelineOptions):
         parser.add_argument("--operation", choices=OPERATIONS, help="what to do with each object")
         parser.add_argument("--input", help="folder, glob, object or list of URIs")
         parser.add_argument("--output", help="destination folder")
+        parser.add_argument("--policy", help="a policy file: encode what it selects, in place of the three above")
         add_encode_arguments(parser)
         add_decode_arguments(parser)
         add_common_arguments(parser)
@@ -118,21 +113,8 @@ def add_archive_arguments(parser: Any) -> None:
         "--shard-size",
         default=DEFAULT_SHARD_SIZE,
         metavar="SIZE",
-        help=f"with --archive: what a shard shall take, about, such as 64MiB or 1GiB (default: {DEFAULT_SHARD_SIZE})",
+        help=f"with shards: what each shall take, about, such as 64MiB or 1GiB (default: {DEFAULT_SHARD_SIZE})",
     )
-
-
-def parse_size(text: str) -> int:
-    """Bytes. UsageError unless it is a number above 0 with a unit, or of plain bytes.
-
-    >>> parse_size("256MiB"), parse_size("1 GB"), parse_size("4096")
-    (268435456, 1000000000, 4096)
-    """
-    found = _SIZE.fullmatch(text.strip())
-    size = int(found[1]) * _UNITS[found[2].lower()] if found else 0
-    if size < 1:
-        raise UsageError(f"expected a size such as 256MiB, 1GiB or 500MB, found {text!r}")
-    return size
 
 
 def add_decode_arguments(parser: Any) -> None:
@@ -154,6 +136,13 @@ def add_profile_argument(parser: Any) -> None:
 def add_common_arguments(parser: Any) -> None:
     """The options that every operation has."""
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
+    parser.add_argument(
+        "--accelerator_scope",
+        "--accelerator-scope",
+        choices=SCOPES,
+        default="step",
+        help="on Dataflow: a GPU for the steps that hold the model (default), or for every worker of the job",
+    )
     parser.add_argument(
         "--share_model",
         "--share-model",
@@ -183,6 +172,7 @@ class Settings:
     model: str
     format: str
     accelerator: str
+    accelerator_scope: str
     share_model: bool
     max_pixels: int
     overwrite: bool
@@ -210,8 +200,8 @@ class Settings:
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
-            own.accelerator, own.share_model, own.max_pixels, own.overwrite,
-            archive, own.append, parse_size(own.shard_size),
+            own.accelerator, own.accelerator_scope, own.share_model, own.max_pixels, own.overwrite,
+            archive, own.append, bytes_of(own.shard_size, "--shard-size"),
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
         )  # fmt: skip
 

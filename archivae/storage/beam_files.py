@@ -85,7 +85,7 @@ def _file_system(uri: str) -> FileSystem:
 
 def _stored(metadata: FileMetadata, name: str) -> StoredObject:
     size, updated = metadata.size_in_bytes, metadata.last_updated_in_seconds
-    return StoredObject(metadata.path, name, size, f"beam:{size}:{updated}")
+    return StoredObject(metadata.path, name, size, f"beam:{size}:{updated}", updated or 0.0)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from archivae.storage.threads import map_in_order
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _WRITE_TRIES = 5
 # All that an entry needs, which is a tenth of what a page would hold otherwise.
-_LISTED = "items(name,size,generation,crc32c),nextPageToken"
+_LISTED = "items(name,size,generation,crc32c,timeCreated),nextPageToken"
 
 _clients: dict[tuple[int, str], Client] = {}
 _clients_lock = threading.Lock()
@@ -57,9 +57,13 @@ def stat(uri: str) -> StoredObject | None:
     bucket, key = _split(uri)
     if not key or key.endswith("/"):
         return None
-    with _explained("look up", uri):
+    with explained("look up", uri):
         blob = client().bucket(bucket).get_blob(key)
-    return None if blob is None else StoredObject(uri, key.rsplit("/", 1)[-1], blob.size, _fingerprint(blob))
+    return (
+        None
+        if blob is None
+        else StoredObject(uri, key.rsplit("/", 1)[-1], blob.size, _fingerprint(blob), _written(blob))
+    )
 
 
 def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
@@ -70,20 +74,20 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
     bucket, key = _split(folder)
     root = f"{key.removesuffix('/')}/" if key else ""
     skipped = skip if skip and is_below(skip, f"gs://{bucket}/{root}") else None
-    with _explained("list", folder):
+    with explained("list", folder):
         found = client().list_blobs(bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED)
         for blob in found:
             uri = f"gs://{bucket}/{blob.name}"
             placeholder = blob.name.endswith("/") and not blob.size
             if not placeholder and not (skipped and is_below(uri, skipped)):
-                yield StoredObject(uri, blob.name[len(root) :], blob.size, _fingerprint(blob))
+                yield StoredObject(uri, blob.name[len(root) :], blob.size, _fingerprint(blob), _written(blob))
 
 
 def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     """All bytes, their CRC-32C verified; with ``generation``, of that version or not at all."""
-    bucket, key = _split_object(uri)
+    bucket, key = split_object(uri)
     sink = _BoundedBuffer(uri, limit)
-    with _explained("read", uri):
+    with explained("read", uri):
         blob = client().bucket(bucket).blob(key, generation=generation)
         blob.download_to_file(sink, checksum="crc32c")
     return sink.getvalue()
@@ -91,11 +95,11 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
 
 def read_range(uri: str, offset: int, length: int) -> bytes:
     """``length`` bytes from ``offset`` on; fewer where the object ends before. GCS has no checksum of a part."""
-    bucket, key = _split_object(uri)
+    bucket, key = split_object(uri)
     if length <= 0:
         return b""
     sink = _BoundedBuffer(uri, length)
-    with _explained("read", uri):
+    with explained("read", uri):
         blob = client().bucket(bucket).blob(key)
         try:
             blob.download_to_file(sink, start=offset, end=offset + length - 1, checksum=None)
@@ -135,8 +139,8 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
 
 def delete(uri: str) -> None:
     """Delete one object; nothing if it is not there."""
-    bucket, key = _split_object(uri)
-    with _explained("delete", uri), suppress(NotFound):
+    bucket, key = split_object(uri)
+    with explained("delete", uri), suppress(NotFound):
         client().bucket(bucket).blob(key).delete()
 
 
@@ -148,8 +152,8 @@ def clear(folder: str) -> None:
 
 def _write(uri: str, send: Callable[[Blob, str, int], None], size: int, crc: int) -> str:
     """Have ``send`` upload, until the object is the one of this size and CRC-32C; its fingerprint."""
-    bucket_name, key = _split_object(uri)
-    with _explained("write", uri):
+    bucket_name, key = split_object(uri)
+    with explained("write", uri):
         bucket = client().bucket(bucket_name)
         generation = 0
         for _ in range(_WRITE_TRIES):
@@ -202,7 +206,7 @@ def _split(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _split_object(uri: str) -> tuple[str, str]:
+def split_object(uri: str) -> tuple[str, str]:
     bucket, key = _split(uri)
     if not key:
         raise UsageError(f"expected an object, gs://bucket/name, found the bucket {uri!r}; name the object")
@@ -214,12 +218,16 @@ def _spelled(crc: int) -> str:
     return base64.b64encode(crc.to_bytes(4, "big")).decode()
 
 
+def _written(blob: Blob) -> float:
+    return blob.time_created.timestamp() if blob.time_created else 0.0
+
+
 def _fingerprint(blob: Blob) -> str:
     return f"gcs:{blob.generation}:{blob.crc32c}"
 
 
 @contextmanager
-def _explained(verb: str, uri: str) -> Iterator[None]:
+def explained(verb: str, uri: str) -> Iterator[None]:
     """Say what failed and what to do; of an authentication error nothing is quoted, for it may quote a secret."""
     try:
         yield

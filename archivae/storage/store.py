@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from archivae.errors import StorageError
@@ -30,14 +30,16 @@ class StoredObject:
 
     ``uri``: ``gs://bucket/key``, or the absolute path of a local file. ``name``: posix path relative to the source's
     root. ``size``: bytes, -1 if the object is not there. ``fingerprint``: changes when the content does;
-    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>``, ``crc32c:<size>:<crc32c>`` or ``missing``. ``span``: where
-    the bytes of an archive's member lie; its ``uri`` is the one that it would have as a file of its own.
+    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>``, ``crc32c:<size>:<crc32c>`` or ``missing``. ``written``:
+    when this content was put there, seconds since 1970, UTC; 0 if that is not known. ``span``: where the bytes of an
+    archive's member lie; its ``uri`` is the one that it would have as a file of its own.
     """
 
     uri: str
     name: str
     size: int
     fingerprint: str
+    written: float = field(default=0.0, compare=False)
     span: Span | None = None
 
 

@@ -128,7 +128,8 @@ def list_members(archive: str) -> Iterator[StoredObject]:
     for row in ArchiveIndex(index_uri(archive)).rows():
         name = archive_name(row.name)
         fingerprint = f"crc32c:{row.length}:{row.crc:08x}"
-        yield StoredObject(f"{archive.rstrip('/')}/{name}", name, row.length, fingerprint, span_of(archive, row))
+        uri = f"{archive.rstrip('/')}/{name}"
+        yield StoredObject(uri, name, row.length, fingerprint, span=span_of(archive, row))
 
 
 def list_outputs(destination: str) -> Iterator[str]:

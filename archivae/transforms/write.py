@@ -136,6 +136,9 @@ class _WriteFn(beam.DoFn):
         self._words = {"operation": operation, "options": options, "run": run}
         self._progress = progress
 
+    def display_data(self) -> dict[str, str]:
+        return {"destination": self._destination, **self._words}
+
     def setup(self) -> None:
         self._metrics = StepMetrics("write")
         self._deposited: set[str] = set()

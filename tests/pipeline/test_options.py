@@ -35,7 +35,7 @@ def test_an_archive_says_how_large_its_shards_shall_be() -> None:
     assert (appending.operation, appending.append, appending.archive) == ("encode", True, True)
 
 
-@pytest.mark.parametrize("size", ["", "MiB", "0", "-1", "1.5GiB", "12 furlongs", "1e9"])
+@pytest.mark.parametrize("size", ["", "MiB", "0", "-1", "12 furlongs", "1e9"])
 def test_sizes_that_are_none(size: str) -> None:
     with pytest.raises(UsageError, match="such as 256MiB"):
         from_command("--archive", f"--shard-size={size}")
