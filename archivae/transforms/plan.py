@@ -23,6 +23,7 @@ from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.storage.archive_plan import Round
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
+from archivae.storage.tfrecord import with_records
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.progress import PLANNED, tally
 
@@ -114,11 +115,12 @@ def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: 
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
-    """What the job's source holds, an archive's members included; encode never takes ``.avae`` files."""
+    """What the job's source holds, in TFRecord files and archives of shards too; encode never takes ``.avae`` files."""
     if job.operation == "decode" and is_archive(job.source):
         yield from list_members(normal(job.source))
         return
-    for source in list_source(job.source, exclude=job.destination):
+    listing = list_source(job.source, exclude=job.destination)
+    for source in listing if job.operation == "decode" else with_records(listing):
         if job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
 
