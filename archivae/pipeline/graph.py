@@ -1,4 +1,4 @@
-"""The pipelines, as Beam graphs: plan, read, work, write."""
+"""The pipelines, as Beam graphs: plan, read, work, write, and for an archive of shards: pack."""
 
 from __future__ import annotations
 
@@ -8,27 +8,40 @@ from apache_beam.pvalue import PCollection
 from archivae.images import OutputFormat
 from archivae.pipeline.options import Settings
 from archivae.storage import ManifestRow
-from archivae.transforms import DecodeImages, EncodeImages, Item, Job, PlanWork, ReadObjects, WriteImages
+from archivae.transforms import (
+    DecodeImages,
+    EncodeImages,
+    Item,
+    Job,
+    PackShards,
+    PlanMembers,
+    PlanWork,
+    ReadObjects,
+    WriteImages,
+)
 
 
-def build(root: beam.Pipeline, settings: Settings, job: Job) -> PCollection[ManifestRow]:
-    """The whole way of a collection."""
+def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> PCollection[ManifestRow]:
+    """The whole way of a collection. ``hint``: the accelerator that the step with the model needs, empty for none."""
     work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job)
+    if hint:
+        work = work.with_resource_hints(accelerator=hint)
+    planned = root | "Plan" >> (PlanWork(job) if job.shards is None else PlanMembers(job))
     write = WriteImages(
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
     )
-    return (
-        root
-        | "Plan" >> PlanWork(job)
-        | "Read" >> ReadObjects(pictures_only=not job.named)
-        | job.operation.title() >> work
-        | "Write" >> write
+    rows = (
+        planned | "Read" >> ReadObjects(pictures_only=not job.named) | job.operation.title() >> work | "Write" >> write
     )
+    if job.shards is not None:
+        _ = (planned, rows) | "Pack" >> PackShards(job)
+    return rows
 
 
 def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
     return EncodeImages(
         **settings.rate.asked(),
+        **settings.reading.asked(),
         model=settings.model,
         accelerator=settings.accelerator,
         share_model=settings.share_model,
@@ -45,4 +58,5 @@ def _decode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
         share_model=settings.share_model,
         max_pixels=settings.max_pixels,
         tag=job.run,
+        restore_profile=settings.restore_profile,
     )

@@ -1,5 +1,6 @@
 """The Beam transforms: thin, each a plain function mapped over a collection of `Item`."""
 
+from archivae.transforms.archive import PackShards, PlanMembers
 from archivae.transforms.decode import DecodeImages
 from archivae.transforms.encode import EncodeImages
 from archivae.transforms.item import Item
@@ -7,4 +8,15 @@ from archivae.transforms.plan import Job, PlanWork
 from archivae.transforms.read import ReadImages, ReadObjects
 from archivae.transforms.write import WriteImages
 
-__all__ = ["DecodeImages", "EncodeImages", "Item", "Job", "PlanWork", "ReadImages", "ReadObjects", "WriteImages"]
+__all__ = [
+    "DecodeImages",
+    "EncodeImages",
+    "Item",
+    "Job",
+    "PackShards",
+    "PlanMembers",
+    "PlanWork",
+    "ReadImages",
+    "ReadObjects",
+    "WriteImages",
+]

@@ -12,10 +12,12 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from archivae.errors import ArchivaeError
-from archivae.images import is_picture, picture_ending
+from archivae.images import encoded_picture, is_picture, picture_ending
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.stopwatch import take_seconds, timed
-from archivae.storage import generation_of, list_source, read_object
+from archivae.storage import StoredObject, generation_of, list_source, read_object
+from archivae.storage.objects import read_span
+from archivae.storage.tfrecord import is_tfrecord, with_records
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.metrics import StepMetrics
 
@@ -33,13 +35,20 @@ def read_item(item: Item, *, pictures_only: bool, max_bytes: int = MAX_BYTES) ->
     began = time.perf_counter()
     try:
         with timed("io"):
-            data = read_object(item.source.uri, limit=max_bytes, generation=generation_of(item.source.fingerprint))
+            data = _read(item.source, max_bytes)
     except ArchivaeError as error:
         return item.failed("read", error)
     facts = replace(item.facts, sha256=hashlib.sha256(data).hexdigest())
     item = replace(item, data=data, facts=facts).with_seconds_since(began)
     named_picture = picture_ending(item.source.name) or item.source.name.endswith(ARCHIVE_ENDING)
     return item.not_a_picture() if pictures_only and not named_picture and not is_picture(data) else item
+
+
+def _read(source: StoredObject, max_bytes: int) -> bytes:
+    if source.span is None:
+        return read_object(source.uri, limit=max_bytes, generation=generation_of(source.fingerprint))
+    data = read_span(source.span)
+    return encoded_picture(data) if is_tfrecord(source.span.uri) else data
 
 
 class ReadObjects(beam.PTransform):
@@ -68,7 +77,10 @@ class _ReadFn(beam.DoFn):
 
 
 class ReadImages(beam.PTransform):
-    """Lists a folder, glob, object or list of URIs and reads what it holds: root -> PCollection of `Item`."""
+    """Lists a folder, glob, object or list of URIs and reads what it holds: root -> PCollection of `Item`.
+
+    A TFRecord file gives an item for each of its records.
+    """
 
     def __init__(self, source: str, *, exclude: str | None = None) -> None:
         super().__init__()
@@ -86,6 +98,6 @@ class ReadImages(beam.PTransform):
 
 
 def _list(source: str, exclude: str | None) -> Iterator[Item]:
-    for found in list_source(source, exclude=exclude):
+    for found in with_records(list_source(source, exclude=exclude)):
         name = spelled_out(found.name)
         yield Item(replace(found, uri=spelled_out(found.uri), name=name), name)
