@@ -25,24 +25,40 @@ def blend(mix: Tensor, rows: Tensor) -> Tensor:
 class Pointwise(nn.Module):
     """A 1x1 convolution: ``(N, in, H, W) -> (N, out, H, W)``, its weight stored as a matrix ``(out, in)``.
 
+    One that ``takes`` patches of some side pixel-unshuffles its input first; one that ``gives`` them pixel-shuffles its
+    output: ``in`` and ``out`` count the numbers of a whole patch.
+
     There is a bias for each anchor of the quality scale, ``(anchors, out)``; ``mix`` (N or 1, anchors) says how much of
     each: so one network behaves a little differently at every quality (after Choi et al. 2019, arXiv:1909.04802), at
     no cost. The input is cast to the weight's dtype.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, gain: float = 1.0) -> None:
+    def __init__(self, inputs: int, outputs: int, *, takes: int = 1, gives: int = 1, gain: float = 1.0) -> None:
         super().__init__()
+        self.takes, self.gives = takes, gives
         self.weight = nn.Parameter(torch.randn(outputs, inputs) * (gain / inputs**0.5))
         self.bias = nn.Parameter(torch.zeros(ANCHORS, outputs))
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         x = x.to(self.weight.dtype)
+        x = self._biased_product(F.pixel_unshuffle(x, self.takes) if self.takes > 1 else x, mix)
+        return F.pixel_shuffle(x, self.gives) if self.gives > 1 else x
+
+    def _biased_product(self, x: Tensor, mix: Tensor) -> Tensor:
         weight = self.weight[:, :, None, None]
         bias = blend(mix, self.bias)
         if len(bias) == 1:
             return F.conv2d(x, weight, bias[0].to(x.dtype))
         out = F.conv2d(x, weight)
         return out + bias[:, :, None, None].to(out.dtype)
+
+    def activated(self, x: Tensor, mix: Tensor) -> Tensor:
+        """The output after a leaky ReLU."""
+        return F.leaky_relu(self(x, mix), LEAK)
+
+    def added(self, x: Tensor, mix: Tensor, onto: Tensor) -> Tensor:
+        """The sum of the output and ``onto``, in the dtype of the latter."""
+        return onto + self(x, mix)
 
 
 class Depthwise(nn.Module):
@@ -73,8 +89,8 @@ class ResidualBlock(nn.Module):
         self.narrow = Pointwise(channels * expansion, channels, gain=0.02)
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        x = x + self.leave(self.look(F.leaky_relu(self.enter(x, mix), LEAK)), mix)
-        return x + self.narrow(F.leaky_relu(self.widen(x, mix), LEAK), mix)
+        x = self.leave.added(self.look(self.enter.activated(x, mix)), mix, onto=x)
+        return self.narrow.added(self.widen.activated(x, mix), mix, onto=x)
 
 
 class ResidualBlocks(nn.ModuleList):
