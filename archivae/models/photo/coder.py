@@ -96,7 +96,7 @@ def decode_tiles(
 def _restore(networks: EntropyNetworks, field: Field, fill: Fill) -> Tensor:
     """Four passes over a field whose residuals ``fill`` gives: restored values, int32 in steps of 1/16."""
     restored = torch.empty(field.shape, dtype=torch.int32, device=networks.device, memory_format=torch.channels_last)
-    known = torch.zeros_like(restored)
+    known = torch.zeros_like(restored, dtype=torch.int8)
     for step in range(PASSES):
         context = networks.context(field, step, known) if step else None
         mean, index = networks.parameters(field, step, context)
