@@ -67,13 +67,14 @@ def slots(x: Tensor, step: int) -> list[Tensor]:
 class Field(NamedTuple):
     """What is coded in four passes: the hyper-latents, or the latents, of a batch.
 
-    ``conditions`` (N, M, h, w), bytes, go into every context network; ``start`` holds, for every phase, the means and
-    table indices to begin with: int32 (N, groups, 2, channels / groups, positions).
+    ``conditions`` (N, M, h, w) and ``phases`` (N, 4, h, w), bytes, go into every context network; ``start`` holds, for
+    every phase, the means and table indices to begin with: int32 (N, groups, 2, channels / groups, positions).
     """
 
     name: str
     shape: tuple[int, int, int, int]
     conditions: Tensor
+    phases: Tensor
     start: list[Tensor]
     shows_restored: bool
     """Whether context networks see restored values, or residuals alone."""
@@ -117,7 +118,7 @@ class EntropyNetworks:
         shape = (count, self.arch.hyper, height, width)
         level = torch.full((count, 1, height, width), quality_level(quality), dtype=torch.uint8, device=self.device)
         start = self._start(self.arch.hyper, level, interpolate_rows(self._hyper_index, quality), None)
-        return Field("hyper_contexts", shape, level, start, True)
+        return Field("hyper_contexts", shape, level, self._phases(level), start, True)
 
     def latent_field(self, z: Tensor, quality: int) -> Field:
         """The latents of the tiles whose restored hyper-latents are ``z`` (N, hyper, h, w), int32 in steps of 1/16."""
@@ -126,7 +127,7 @@ class EntropyNetworks:
         with _exact_arithmetic(self.device):
             offset = interpolate_rows(self._index_offset, quality)
             start = self._start(self.arch.latents, features, offset, self._parameter_head)
-        return Field("contexts", shape, features, start, False)
+        return Field("contexts", shape, features, self._phases(features), start, False)
 
     def features(self, z: Tensor, quality: int) -> Tensor:
         """Restored hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w), bytes."""
@@ -142,8 +143,7 @@ class EntropyNetworks:
     def context(self, field: Field, step: int, known: Tensor) -> Tensor:
         """What pass ``step`` (1 to 3) makes of ``known``: as `Field.shown` says, and 0 where nothing is decoded yet."""
         with _exact_arithmetic(self.device):
-            phases = (phase_planes(*known.shape[2:]) * PHASE_LEVEL).to(self.device, torch.uint8)
-            x = torch.cat([to_bytes(known), field.conditions, phases.expand(len(known), -1, -1, -1)], 1)
+            x = torch.cat([to_bytes(known), field.conditions, field.phases], 1)
             name = f"{field.name}.{step - 1}"
             x = self._block(f"{name}.near", self._layers[f"{name}.enter"](x))
             return self._block(f"{name}.far", x)
@@ -161,6 +161,10 @@ class EntropyNetworks:
                 means.append(both[:, 0].flatten(1))
                 indices.append(both[:, 1].flatten(1))
         return torch.cat(means, 1), table_index(torch.cat(indices, 1))
+
+    def _phases(self, like: Tensor) -> Tensor:
+        planes = (phase_planes(*like.shape[2:]) * PHASE_LEVEL).to(self.device, torch.uint8)
+        return planes.repeat(len(like), 1, 1, 1).contiguous(memory_format=torch.channels_last)
 
     def _start(self, channels: int, conditions: Tensor, index: Tensor, head: ExactHead | None) -> list[Tensor]:
         """`Field.start`: what ``head`` makes of ``conditions``, and ``index`` (channels,) added to the table indices."""
