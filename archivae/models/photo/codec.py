@@ -18,7 +18,7 @@ from archivae.models.photo.coder import choose_integers, decode_tiles, encode_ti
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks
 from archivae.models.photo.grey import from_rgb, to_rgb
 from archivae.models.photo.integer import PARAMETER_UNIT
-from archivae.models.photo.layers import Pointwise, blend, run_branches_in
+from archivae.models.photo.layers import Pointwise, blend
 from archivae.models.photo.packed import pack
 from archivae.models.photo.quantiser import Quantiser
 from archivae.models.photo.transforms import Analysis, HyperAnalysis, Synthesis
@@ -103,7 +103,8 @@ class PhotoCodec:
         self._hyper_analysis = self._transform(HyperAnalysis(weights.arch), "hyper_analysis.").to(fast_dtype)
         self._synthesis = self._transform(Synthesis(weights.arch), "synthesis.")
         _scale_to_levels(self._synthesis.patch)
-        run_branches_in(self._synthesis, fast_dtype)
+        for blocks in (self._synthesis.coarse, self._synthesis.fine):
+            blocks.run_branches_in(fast_dtype)
         if device.type == "cpu":
             _keep_freed_memory()
             for transform in (self._analysis, self._hyper_analysis, self._synthesis):

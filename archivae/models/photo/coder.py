@@ -49,7 +49,7 @@ def choose_integers(
     def quantised(field: Tensor, rounded: Rounding) -> Fill:
         def fill(step: int, mean: Tensor, index: Tensor) -> Tensor:
             wanted = torch.cat([slot.flatten(1) for slot in slots(field, step)], 1)
-            residual = rounded(wanted - mean.float() / PARAMETER_UNIT, index)
+            residual = rounded(wanted.sub_(mean, alpha=1 / PARAMETER_UNIT), index)
             values.append(residual)
             indices.append(index)
             return residual

@@ -76,8 +76,7 @@ class Depthwise(nn.Module):
 class ResidualBlock(nn.Module):
     """Two residual branches, one that looks around (depthwise) and one that widens (inverted bottleneck).
 
-    The branches start near zero, so that a stack of blocks starts as the identity. The residual stream keeps the dtype
-    of the input: a branch may run in bfloat16 while the sum stays in float32.
+    The branches start near zero, so that a stack of blocks starts as the identity.
     """
 
     def __init__(self, channels: int, expansion: int = 2) -> None:
@@ -92,21 +91,30 @@ class ResidualBlock(nn.Module):
         x = self.leave.added(self.look(self.enter.activated(x, mix)), mix, onto=x)
         return self.narrow.added(self.widen.activated(x, mix), mix, onto=x)
 
+    def branches(self, x: Tensor, mix: Tensor) -> Tensor:
+        """What a block adds to the stream ``x``."""
+        total = self.leave(self.look(self.enter.activated(x, mix)), mix)
+        return self.narrow.added(self.widen.activated(x + total, mix), mix, onto=total)
+
 
 class ResidualBlocks(nn.ModuleList):
-    """Residual blocks one after the other."""
+    """Residual blocks one after the other.
+
+    Branches may run in bfloat16 while the stream that they are added to, once a block, stays in float32.
+    """
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__(ResidualBlock(channels) for _ in range(count))
+        self._branch_dtype: torch.dtype | None = None
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        for block in self:
-            x = block(x, mix)
+        block: ResidualBlock
+        for block in self:  # type: ignore[assignment]
+            apart = self._branch_dtype not in (None, x.dtype)
+            x = x + block.branches(x.to(self._branch_dtype), mix) if apart else block(x, mix)
         return x
 
-
-def run_branches_in(module: nn.Module, dtype: torch.dtype) -> None:
-    """Put the branches of every `ResidualBlock` in ``module`` into ``dtype``; the residual stream is left as it is."""
-    for block in module.modules():
-        if isinstance(block, ResidualBlock):
-            block.to(dtype)
+    def run_branches_in(self, dtype: torch.dtype) -> None:
+        """The branches in ``dtype``, the stream in that of the input."""
+        self._branch_dtype = dtype
+        self.to(dtype)
