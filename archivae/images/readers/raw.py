@@ -27,12 +27,13 @@ def samples_in_place(image: ImageFile.ImageFile) -> np.ndarray | None:
     layout, row_bytes, direction = arguments
     (width, height), channels = image.size, _CHANNELS[layout]
     row_bytes = row_bytes or width * channels
-    for codec, (left, top, right, _), offset, other in image.tile:
-        beside = (left, right, offset) != (0, width, first.offset + top * row_bytes)
-        if beside or (codec, other) != (first.codec_name, first.args):
+    bottom = 0
+    for tile in image.tile:
+        left, top, right, bottom = tile.extents or (0, 0, 0, 0)
+        if (left, right, tile.offset) != (0, width, first.offset + top * row_bytes) or tile.args != first.args:
             return None
     data = image.fp.getvalue()  # the very bytes that it was opened from
-    if first.offset + (height - 1) * row_bytes + width * channels > len(data):
+    if bottom != height or first.offset + (height - 1) * row_bytes + width * channels > len(data):
         return None
     samples = np.ndarray((height, width, channels), np.uint8, data, first.offset, (row_bytes, channels, 1))
     return samples[::direction, :, :: -1 if layout == "BGR" else 1]
