@@ -52,7 +52,6 @@ def load_raster(
     image = open_frame()
     in_place = samples_in_place(image)
     damage = load(image, options.tolerant) if in_place is None else ""
-    notes = [*_sample_notes(image, largest), *(f"{name} not kept" for name in unkept(image))]
     samples, alpha, colours = samples_of(image) if in_place is None else (in_place, None, _MODES[image.mode][0])
     deep = samples.dtype != np.uint8
     raster = Raster(
@@ -63,7 +62,8 @@ def load_raster(
         metadata=read_metadata(image),
         upright=upright,
         reduced_from=bits if bits > 8 * samples.itemsize or (bits > 8 and not deep) else 0,
-        notes=(*notes, *([_NOTES[image.mode]] if image.mode in _NOTES else [])),
+        unkept=unkept(image),
+        notes=(*_sample_notes(image, largest), *([_NOTES[image.mode]] if image.mode in _NOTES else [])),
     )
     return raster, damage
 

@@ -64,7 +64,7 @@ def _to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str
         metadata=read_metadata(loaded),
         upright=True,
         turned=turned,
-        notes=tuple(f"{name} not kept" for name in unkept(loaded)),
+        unkept=unkept(loaded),
     )
     return raster, damage
 
@@ -94,7 +94,7 @@ def _by_bands(image: TiffImagePlugin.TiffImageFile, options: ReadOptions) -> tup
         alpha=None if alpha is None else turned_upright(alpha, turned),
         metadata=read_metadata(image),
         turned=turned,
-        notes=(*(f"{name} not kept" for name in unkept(image)), *first.notes),
+        unkept=unkept(image),
     )
     return raster, damage
 
@@ -126,6 +126,8 @@ def _through_tifffile(data: bytes, max_pixels: int) -> Rasters:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         check_size(page.imagelength, page.imagewidth, max_pixels)
+        if page.size > 3 * page.imagelength * page.imagewidth:  # before they are allocated
+            raise UnsupportedPictureError(f"expected grey or RGB, found a TIFF of {page.shape}")
         samples = page.asarray()
         count = len(file.pages)
     samples = samples[:, :, None] if samples.ndim == 2 else samples
@@ -135,9 +137,14 @@ def _through_tifffile(data: bytes, max_pixels: int) -> Rasters:
         )
     if samples.dtype in (np.float16, np.float64):
         samples = samples.astype(np.float32)
-    note = "tags of this TIFF not kept"
     largest = 2 ** (8 * samples.itemsize) - 1 if samples.dtype.kind == "u" else 255
-    raster = Raster(samples, "grey" if samples.shape[2] == 1 else "rgb", largest=largest, upright=True, notes=(note,))
+    raster = Raster(
+        samples,
+        "grey" if samples.shape[2] == 1 else "rgb",
+        largest=largest,
+        upright=True,
+        unkept=("tags of this TIFF",),
+    )
     return Rasters(raster, count=count)
 
 
