@@ -60,7 +60,7 @@ def choose_integers(
     hyper = networks.hyper_field(count, height, width, quality)
     restored = _restore(networks, hyper, quantised(z, round_nearest))
     for _ in _passes(networks, networks.latent_field(restored, quality), quantised(latents, quantise)):
-        """Nobody asks what the last field restores to."""
+        pass  # an encoder does not ask what latents are restored to
     return torch.cat(values, 1).cpu().numpy(), torch.cat(indices, 1).cpu().numpy()
 
 

@@ -117,7 +117,7 @@ class EntropyNetworks:
         """The hyper-latents of ``count`` tiles: (count, hyper, height, width)."""
         shape = (count, self.arch.hyper, height, width)
         level = torch.full((count, 1, height, width), quality_level(quality), dtype=torch.uint8, device=self.device)
-        start = self._start(self.arch.hyper, level, interpolate_rows(self._hyper_index, quality), None)
+        start = self._start(level, interpolate_rows(self._hyper_index, quality), None)
         return Field("hyper_contexts", shape, level, self._phases(level), start, True)
 
     def latent_field(self, z: Tensor, quality: int) -> Field:
@@ -126,7 +126,7 @@ class EntropyNetworks:
         shape = (len(z), self.arch.latents, *features.shape[2:])
         with _exact_arithmetic(self.device):
             offset = interpolate_rows(self._index_offset, quality)
-            start = self._start(self.arch.latents, features, offset, self._parameter_head)
+            start = self._start(features, offset, self._parameter_head)
         return Field("contexts", shape, features, self._phases(features), start, False)
 
     def features(self, z: Tensor, quality: int) -> Tensor:
@@ -166,7 +166,7 @@ class EntropyNetworks:
         planes = (phase_planes(*like.shape[2:]) * PHASE_LEVEL).to(self.device, torch.uint8)
         return planes.repeat(len(like), 1, 1, 1).contiguous(memory_format=torch.channels_last)
 
-    def _start(self, channels: int, conditions: Tensor, index: Tensor, head: ExactHead | None) -> list[Tensor]:
+    def _start(self, conditions: Tensor, index: Tensor, head: ExactHead | None) -> list[Tensor]:
         """`Field.start`: what ``head`` makes of ``conditions``, and ``index`` (channels,) added to the table indices."""
         by_group = index.to(self.device, torch.int32).view(-1, PASSES).T
         offset = torch.stack([torch.zeros_like(by_group), by_group], 1)[..., None]
@@ -176,7 +176,7 @@ class EntropyNetworks:
             if head is None:
                 parts.append(offset.expand(len(x), -1, -1, -1, x[0, 0].numel()))
             else:
-                parts.append(head(x).unflatten(1, (PASSES, 2, channels // PASSES)).add_(offset))
+                parts.append(head(x).unflatten(1, (PASSES, 2, -1)).add_(offset))
         return parts
 
     def _block(self, name: str, x: Tensor) -> Tensor:
