@@ -157,7 +157,7 @@ def _open(file: RangedFile, size: int) -> pyarrow.parquet.ParquetFile:
     if trailer[4:] != b"PAR1" or footer > min(size, _LARGEST_FOOTER):
         raise ValueError("no Parquet footer")
     file.fetch(size - max(footer, min(size, _TAIL)), max(footer, min(size, _TAIL)))
-    return pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
+    return pyarrow.parquet.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
 
 
 def _span(group: Any) -> tuple[int, int]:

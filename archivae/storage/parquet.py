@@ -12,4 +12,4 @@ import pyarrow.parquet
 
 def read_parquet(data: bytes) -> pa.Table:
     """The whole table of a Parquet file. ArrowException or OSError if it is damaged."""
-    return pyarrow.parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    return pyarrow.parquet.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
