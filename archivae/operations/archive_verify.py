@@ -44,18 +44,25 @@ class Original:
 def check_picture(archive: str, row: IndexRow, find_codec: FindCodec, original: Original | None = None) -> list[str]:
     """What is wrong with one picture: its place in the shard, its bytes, what it decodes to, and against its source."""
     try:
-        head, fill = header(archive_name(row.name), row.length), bytes(padding(row.length))
-        before, data, after = read_framed_span(span_of(archive, row), len(head), len(fill))
-        problems = [] if (before, after) == (head, fill) else [_FRAME]
+        data, problems = read_member(archive, row)
         stream = read_bitstream(data, max_pixels=MAX_PIXELS)
-        if index_row(stream, data, row.name, row.shard, row.offset) != row:
-            problems.append("the index says other of it than the file itself")
         decoded = decode_stream(stream, find_codec)
         if original is not None:
             problems += _check_original(original, stream, decoded)
     except (ArchivaeError, ValueError, OverflowError) as error:
         problems = [str(error)]
     return [f"{row.name}: {problem}" for problem in problems]
+
+
+def read_member(archive: str, row: IndexRow) -> tuple[bytes, list[str]]:
+    """A picture's ``.avae`` file out of its shard, and what is wrong around it. An ArchivaeError if it is itself damaged."""
+    head, fill = header(archive_name(row.name), row.length), bytes(padding(row.length))
+    before, data, after = read_framed_span(span_of(archive, row), len(head), len(fill))
+    problems = [] if (before, after) == (head, fill) else [_FRAME]
+    stream = read_bitstream(data, max_pixels=MAX_PIXELS)
+    if index_row(stream, data, row.name, row.shard, row.offset) != row:
+        problems.append("the index says other of it than the file itself")
+    return data, problems
 
 
 def check_shards(archive: str, rows: Iterable[IndexRow]) -> Iterator[str]:
