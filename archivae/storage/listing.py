@@ -70,7 +70,9 @@ def _listed(uri: str, skip: str | None) -> Iterator[StoredObject]:
     root = common_folder(uris)
     names = {listed: given.get(listed) or listed[len(root) :] for listed in uris}
     if len({*names.values()}) < len(names):
-        raise UsageError(f"expected names in {uri!r} that are given once, found some twice: no two objects may share one")
+        raise UsageError(
+            f"expected names in {uri!r} that are given once, found some twice: no two objects may share one"
+        )
     skipped = skip if skip and is_below(skip, root) else None
     wanted = [listed for listed in sorted(uris, key=names.__getitem__) if not (skipped and is_below(listed, skipped))]
     return map_in_order(lambda listed: _named(listed, names[listed]), wanted)

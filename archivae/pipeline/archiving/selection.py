@@ -87,9 +87,7 @@ def select(policy: Policy, now: float) -> Selection:
     return Selection(tuple(fresh), tuple(piles["archived"][: policy.max_objects]), aside)
 
 
-def _candidates(
-    policy: Policy, rows: Mapping[str, ManifestRow], outputs: Collection[str]
-) -> Iterator[Candidate]:
+def _candidates(policy: Policy, rows: Mapping[str, ManifestRow], outputs: Collection[str]) -> Iterator[Candidate]:
     """Every object once, though several sources may hold it."""
     seen: set[str] = set()
     for source in policy.sources:
