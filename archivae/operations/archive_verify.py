@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archivae.bitstream import Bitstream, read_bitstream
-from archivae.errors import ArchivaeError
+from archivae.errors import ArchivaeError, UsageError
 from archivae.images import MAX_PIXELS, Picture
 from archivae.models import parse_weights
 from archivae.operations.archive import span_of
 from archivae.operations.archive_pack import index_row
+from archivae.operations.archive_reindex import list_shards
 from archivae.operations.codec import FindCodec
 from archivae.operations.compare import level_against
 from archivae.operations.decode import decode_stream
 from archivae.operations.names import archive_name
 from archivae.storage import own_path, read_object, stat_object
-from archivae.storage.archive_index import IndexRow
-from archivae.storage.archive_layout import shard_uri
+from archivae.storage.archive_index import ArchiveIndex, IndexRow
+from archivae.storage.archive_layout import index_uri, is_archive, shard_uri
 from archivae.storage.objects import read_framed_span, read_range, store_of
 from archivae.storage.tar import END, header, padding
 
@@ -39,6 +41,26 @@ class Original:
     uri: str
     psnr: float | None
     options: str = "{}"
+
+
+def require_archive(uri: str) -> None:
+    """UsageError where there is no archive of shards to verify, nor what is left of one."""
+    if not is_archive(uri) and not list_shards(uri):
+        raise UsageError(f"expected an archive of shards at {uri!r}, found none; check the name")
+
+
+def sampled_places(sizes: Sequence[int], share: float) -> Iterator[tuple[int, range]]:
+    """Of row groups with so many rows: the numbers of those to read, and which of their rows are in the sample.
+
+    Every so-manieth row of all, from a random one on; at least one, so that other runs see others.
+    """
+    step = max(1, round(1 / share))
+    start = random.randrange(min(step, max(1, sum(sizes))))
+    first = 0
+    for group, size in enumerate(sizes):
+        if places := range((start - first) % step, size, step):
+            yield group, places
+        first += size
 
 
 def check_picture(archive: str, row: IndexRow, find_codec: FindCodec, original: Original | None = None) -> list[str]:
@@ -63,6 +85,15 @@ def read_member(archive: str, row: IndexRow) -> tuple[bytes, list[str]]:
     if index_row(stream, data, row.name, row.shard, row.offset) != row:
         problems.append("the index says other of it than the file itself")
     return data, problems
+
+
+def check_whole(archive: str) -> Iterator[str]:
+    """What is wrong with an archive beside its pictures: its models, its index, and how its shards are filled."""
+    try:
+        yield from check_models(archive)
+        yield from check_shards(archive, ArchiveIndex(index_uri(archive)).rows())
+    except ArchivaeError as error:
+        yield str(error)
 
 
 def check_shards(archive: str, rows: Iterable[IndexRow]) -> Iterator[str]:
