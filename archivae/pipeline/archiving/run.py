@@ -26,8 +26,6 @@ from archivae.storage.uri_lists import write_uri_list
 PORTION = 1000
 """Objects of one job on this machine; between two jobs the clock is looked at. Elsewhere one job does all."""
 
-Runner = Callable[[Sequence[str], bool], Summary]
-
 
 @dataclass(frozen=True)
 class Means:

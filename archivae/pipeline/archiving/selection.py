@@ -96,20 +96,22 @@ def _candidates(policy: Policy, rows: Mapping[str, ManifestRow], outputs: Collec
         except NothingFoundError:  # all of it may have been archived and moved
             continue
         for found in listed:
-            uri = spelled_out(found.uri)
-            if uri not in seen and not found.name.endswith(ARCHIVE_ENDING):
-                seen.add(uri)
+            spelled = replace(found, uri=spelled_out(found.uri))
+            if spelled.uri not in seen and not found.name.endswith(ARCHIVE_ENDING):
+                seen.add(spelled.uri)
+                row = rows.get(spelled.uri)
                 root = found.uri.removesuffix(found.name)
-                row = rows.get(uri)
-                yield Candidate(replace(found, uri=uri), root, _name(found, uri, row, outputs), row)
+                yield Candidate(spelled, root, _name(policy, spelled, row, outputs), row)
 
 
-def _name(found: StoredObject, uri: str, row: ManifestRow | None, outputs: Collection[str]) -> str:
+def _name(policy: Policy, found: StoredObject, row: ManifestRow | None, outputs: Collection[str]) -> str:
     """The name in the archive. What lies there under a name stays: it may be all that is left of an earlier original."""
     if row is not None and row.fingerprint == found.fingerprint:
         return row.name
-    name = full_name(uri)
-    return name if row is None or archive_name(name) not in outputs else version_name(name, found.fingerprint)
+    name = full_name(found.uri)
+    # A single object without a row was left by a killed run, and encode gives it its row; shards are published after theirs.
+    free = archive_name(name) not in outputs or (row is None and policy.shard_size is None)
+    return name if free else version_name(name, found.fingerprint)
 
 
 def _judge(candidate: Candidate, policy: Policy, outputs: Collection[str], now: float) -> Verdict:

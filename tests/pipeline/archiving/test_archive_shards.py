@@ -255,6 +255,13 @@ def test_a_name_used_again_after_its_first_picture_was_deleted(source: Folder, t
     assert len(names(target)) == 5 and main(["verify", target.uri, "--all", "--accelerator=cpu"]) == 0
 
 
+def test_a_lost_manifest_keeps_originals_until_they_are_archived_again(source: Folder, target: Folder) -> None:
+    once(policy(source, target))
+    target.delete(*target.own("manifest/"))
+    run = once(deleting(source, target, grace=0))
+    assert (run.encoded, run.verified, run.purged) == (3, 3, 3) and len(names(target)) == 6
+
+
 def test_equal_names_in_two_sources(tmp_path: Path, target: Folder) -> None:
     one = Folder(str(tmp_path / "one")).put({"a.png": PHOTOS["a.png"]})
     two = Folder(str(tmp_path / "two")).put({"a.png": PHOTOS["sub/b.png"]})
