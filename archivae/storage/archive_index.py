@@ -135,7 +135,7 @@ class ArchiveIndex:
         """The rows of one row group."""
         with self._explained():
             self._file.fetch(*self._spans[group])  # in one request, where Arrow would make one a column
-            table = self._parquet.read_row_group(group).select(_SCHEMA.names).cast(_SCHEMA)
+            table = self._parquet.read_row_group(group, use_threads=False).select(_SCHEMA.names).cast(_SCHEMA)
             return [IndexRow(**row) for row in table.to_pylist()]
 
     def _explained(self) -> _Explained:

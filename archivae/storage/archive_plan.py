@@ -18,6 +18,7 @@ from archivae.errors import StorageError
 from archivae.storage.archive_layout import ROUND, packed_uri, plan_uri, shard_plan_uri
 from archivae.storage.names import scratch_of
 from archivae.storage.objects import clear_own, delete_object, read_object, stat_object, write_object
+from archivae.storage.parquet import read_parquet
 from archivae.storage.store import Span, StoredObject
 
 _SPAN = pa.struct([("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.uint32())])
@@ -62,7 +63,7 @@ def read_shard_plan(archive: str, shard: int) -> list[StoredObject]:
     uri = shard_plan_uri(archive, shard)
     data = read_object(uri)
     try:
-        table = pa.parquet.read_table(pa.BufferReader(data)).select(_SCHEMA.names).cast(_SCHEMA)
+        table = read_parquet(data).select(_SCHEMA.names).cast(_SCHEMA)
         return [StoredObject(**{**row, "span": row["span"] and Span(**row["span"])}) for row in table.to_pylist()]
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise _not_a_plan(uri, error) from error

@@ -15,6 +15,7 @@ import pyarrow.parquet
 from archivae.errors import StorageError, UsageError
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import read_object, store_of, write_object
+from archivae.storage.parquet import read_parquet
 from archivae.storage.threads import map_in_order
 
 Status = Literal["done", "failed", "not-a-picture"]
@@ -113,7 +114,7 @@ def read_fragment(uri: str) -> list[ManifestRow]:
     """The rows of one fragment. StorageError if it is torn, or no fragment of ours."""
     data = read_object(uri)
     try:
-        table = pa.parquet.read_table(pa.BufferReader(data))
+        table = read_parquet(data)
         return _rows(table.select(SCHEMA.names).cast(SCHEMA))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, UsageError) as error:
         raise StorageError(

@@ -14,11 +14,14 @@ from itertools import count
 
 import google_crc32c
 
-from archivae.storage.objects import LARGEST_SPAN
+from archivae.errors import StorageError
+from archivae.storage.objects import LARGEST_SPAN, read_range
 from archivae.storage.ranged_file import Ahead
 from archivae.storage.store import Span, StoredObject
 
 _NAMED = re.compile(r".+\.tfrecords?(-\d+-of-\d+)?", re.IGNORECASE | re.DOTALL)
+_NAMED_COMPRESSED = re.compile(rf"{_NAMED.pattern}(\.gz|\.zz?|\.zlib)?", re.IGNORECASE | re.DOTALL)
+_COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")  # gzip; zlib at its levels
 _HEAD, _CRC = struct.Struct("<QI"), struct.Struct("<I")
 _MASK = 0xA282EAD8
 
@@ -30,6 +33,15 @@ def is_tfrecord(name: str) -> bool:
     [True, True, False]
     """
     return _NAMED.fullmatch(name) is not None
+
+
+def check_not_compressed(file: StoredObject) -> None:
+    """StorageError for a TFRecord file that was compressed as a whole: no record of it can be read alone."""
+    if file.size > 0 and _NAMED_COMPRESSED.fullmatch(file.name) and _begins_compressed(read_range(file.uri, 0, 2)):
+        raise StorageError(
+            f"cannot read {file.uri!r}: expected a TFRecord file as it is, found one compressed by gzip or zlib; "
+            "decompress it first"
+        )
 
 
 def with_records(listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
@@ -60,9 +72,14 @@ def with_records(listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
 def list_records(file: StoredObject) -> Iterator[StoredObject]:
     """The records of a file, each as an object named by its number: ``a.tfrecord/00000017``. StorageError as of reading.
 
-    Behind a damaged length nothing can be found. It stands for one more record, which reading refuses.
+    Behind a damaged length nothing can be found. It stands for one more record, which reading refuses. A file that was
+    compressed as a whole stands for itself (`check_not_compressed`).
     """
     read = Ahead(file.uri).read
+    head = read(0, min(_HEAD.size, file.size))
+    if _length(head) is None and _begins_compressed(head):
+        yield file
+        return
     at = number = 0
     while at < file.size:
         start = at + _HEAD.size
@@ -73,6 +90,10 @@ def list_records(file: StoredObject) -> Iterator[StoredObject]:
         masked = _CRC.unpack(read(start + length, _CRC.size))[0]
         yield _record(file, number, Span(file.uri, start, length, unmasked(masked)))
         at, number = start + length + _CRC.size, number + 1
+
+
+def _begins_compressed(head: bytes) -> bool:
+    return head.startswith(_COMPRESSED)
 
 
 def unmasked(crc: int) -> int:

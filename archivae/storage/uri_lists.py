@@ -14,6 +14,7 @@ import pyarrow.parquet
 from archivae.errors import UsageError
 from archivae.storage.names import normal, scheme_of
 from archivae.storage.objects import read_object, write_object
+from archivae.storage.parquet import read_parquet
 
 _COLUMN = "uri"
 _NAMES = "name"
@@ -92,11 +93,12 @@ def _column(uri: str, data: bytes) -> list[str]:
 
 
 def _read_table(suffix: str, data: bytes) -> pa.Table:
-    source = pa.BufferReader(data)
     if suffix == ".parquet":
-        return pa.parquet.read_table(source)
+        return read_parquet(data)
     # Left to itself Arrow reads names such as 0001 as numbers.
-    return pa.csv.read_csv(source, convert_options=pa.csv.ConvertOptions(column_types={_COLUMN: pa.string()}))
+    return pa.csv.read_csv(
+        pa.BufferReader(data), convert_options=pa.csv.ConvertOptions(column_types={_COLUMN: pa.string()})
+    )
 
 
 def _is_text(kind: pa.DataType) -> bool:

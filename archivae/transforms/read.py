@@ -17,7 +17,7 @@ from archivae.operations.names import ARCHIVE_ENDING
 from archivae.stopwatch import take_seconds, timed
 from archivae.storage import StoredObject, generation_of, list_source, read_object
 from archivae.storage.objects import read_span
-from archivae.storage.tfrecord import is_tfrecord, with_records
+from archivae.storage.tfrecord import check_not_compressed, is_tfrecord, with_records
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.metrics import StepMetrics
 
@@ -46,6 +46,7 @@ def read_item(item: Item, *, pictures_only: bool, max_bytes: int = MAX_BYTES) ->
 
 def _read(source: StoredObject, max_bytes: int) -> bytes:
     if source.span is None:
+        check_not_compressed(source)
         return read_object(source.uri, limit=max_bytes, generation=generation_of(source.fingerprint))
     data = read_span(source.span)
     return encoded_picture(data) if is_tfrecord(source.span.uri) else data

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import archivae
 from tests.end_to_end.jobs import PHOTOS, Folder, decode, encode
 from tests.samples import pixels_of
@@ -29,6 +31,15 @@ def test_what_is_no_picture_or_damaged_is_a_dead_letter(source: Folder, archive:
     assert encode(source, archive) == 1
     assert {name: letter.step for name, letter in archive.letters().items()} == {"00000001": "read", "00000002": "read"}
     assert archive.files().keys() == {"a.tfrecord/00000000.avae"}
+
+
+def test_compressed_files_are_dead_letters_that_say_what_to_do(source: Folder, archive: Folder) -> None:
+    data = gzip.compress(tfrecord(RECORDS))
+    source.put({"a.tfrecord.gz": data, "b.tfrecord": data, "plain.png": PICTURES[0]})
+    assert encode(source, archive) == 1
+    assert archive.files().keys() == {"plain.png.avae"}
+    assert all("decompress it first" in letter.reason for letter in archive.letters().values())
+    assert len(archive.letters()) == 2
 
 
 def test_records_go_into_shards(source: Folder, archive: Folder) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 from archivae.errors import StorageError
 from archivae.storage import StoredObject, list_source, stat_object, write_object
 from archivae.storage.objects import read_span
-from archivae.storage.tfrecord import list_records, unmasked, with_records
+from archivae.storage.tfrecord import check_not_compressed, list_records, unmasked, with_records
 from tests.tfrecords import tfrecord
 
 RECORDS = [b"first", b"", b"x" * 100_000, b"last"]
@@ -83,3 +87,22 @@ def test_a_listing_with_records_is_sorted(tmp_path: Path) -> None:
         put(str(tmp_path), tfrecord(RECORDS), name)
     names = [entry.name for entry in with_records(list_source(str(tmp_path)))]
     assert names == sorted(names) and len(names) == 3 * len(RECORDS) + 2
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, partial(zlib.compress, level=9)])
+@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord.gz", "train.TFRecord-00000-of-00010.gz"])
+def test_a_compressed_file_stands_for_itself_and_is_refused(
+    name: str, compress: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    file = put(str(tmp_path), compress(tfrecord(RECORDS)), name)
+    assert [*with_records(list_source(str(tmp_path)))] == [file]
+    with pytest.raises(StorageError, match="compressed by gzip or zlib; decompress it first"):
+        check_not_compressed(file)
+
+
+def test_what_only_looks_compressed_is_not(tmp_path: Path) -> None:
+    long = put(str(tmp_path), tfrecord([b"x" * 0x8B1F]))  # its length begins like gzip
+    assert contents(long) == [b"x" * 0x8B1F]
+    for name, data in {"a.gz": gzip.compress(b"x"), "b.tfrecord.gz": b"plain", "c.tfrecord": b""}.items():
+        check_not_compressed(put(str(tmp_path), data, name))
+    check_not_compressed(StoredObject(str(tmp_path / "none.tfrecord"), "none.tfrecord", -1, "missing"))
