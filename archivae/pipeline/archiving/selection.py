@@ -61,7 +61,7 @@ def version_name(name: str, fingerprint: str) -> str:
     """What other content of an archived name is called.
 
     >>> version_name("in/cats/1.jpg", "local:10:1")
-    'in/cats/1~c1b6b0c4e5a1.jpg'
+    'in/cats/1~192d74f41dc3.jpg'
     """
     stem, ending = posixpath.splitext(name)
     return f"{stem}~{hashlib.sha256(fingerprint.encode()).hexdigest()[:12]}{ending}"
