@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archivae.bitstream import Bitstream, read_bitstream
-from archivae.errors import ArchivaeError
+from archivae.errors import ArchivaeError, UsageError
 from archivae.images import MAX_PIXELS, Picture
 from archivae.models import parse_weights
 from archivae.operations.archive import span_of
 from archivae.operations.archive_pack import index_row
+from archivae.operations.archive_reindex import list_shards
 from archivae.operations.codec import FindCodec
 from archivae.operations.compare import level_against
 from archivae.operations.decode import decode_stream
 from archivae.operations.names import archive_name
 from archivae.storage import own_path, read_object, stat_object
-from archivae.storage.archive_index import IndexRow
-from archivae.storage.archive_layout import shard_uri
+from archivae.storage.archive_index import ArchiveIndex, IndexRow
+from archivae.storage.archive_layout import index_uri, is_archive, shard_uri
 from archivae.storage.objects import read_framed_span, read_range, store_of
 from archivae.storage.tar import END, header, padding
 
@@ -41,21 +43,57 @@ class Original:
     options: str = "{}"
 
 
+def require_archive(uri: str) -> None:
+    """UsageError where there is no archive of shards to verify, nor what is left of one."""
+    if not is_archive(uri) and not list_shards(uri):
+        raise UsageError(f"expected an archive of shards at {uri!r}, found none; check the name")
+
+
+def sampled_places(sizes: Sequence[int], share: float) -> Iterator[tuple[int, range]]:
+    """Of row groups with so many rows: the numbers of those to read, and which of their rows are in the sample.
+
+    Every so-manieth row of all, from a random one on; at least one, so that other runs see others.
+    """
+    step = max(1, round(1 / share))
+    start = random.randrange(min(step, max(1, sum(sizes))))
+    first = 0
+    for group, size in enumerate(sizes):
+        if places := range((start - first) % step, size, step):
+            yield group, places
+        first += size
+
+
 def check_picture(archive: str, row: IndexRow, find_codec: FindCodec, original: Original | None = None) -> list[str]:
     """What is wrong with one picture: its place in the shard, its bytes, what it decodes to, and against its source."""
     try:
-        head, fill = header(archive_name(row.name), row.length), bytes(padding(row.length))
-        before, data, after = read_framed_span(span_of(archive, row), len(head), len(fill))
-        problems = [] if (before, after) == (head, fill) else [_FRAME]
+        data, problems = read_member(archive, row)
         stream = read_bitstream(data, max_pixels=MAX_PIXELS)
-        if index_row(stream, data, row.name, row.shard, row.offset) != row:
-            problems.append("the index says other of it than the file itself")
         decoded = decode_stream(stream, find_codec)
         if original is not None:
             problems += _check_original(original, stream, decoded)
     except (ArchivaeError, ValueError, OverflowError) as error:
         problems = [str(error)]
     return [f"{row.name}: {problem}" for problem in problems]
+
+
+def read_member(archive: str, row: IndexRow) -> tuple[bytes, list[str]]:
+    """A picture's ``.avae`` file out of its shard, and what is wrong around it. An ArchivaeError if it is itself damaged."""
+    head, fill = header(archive_name(row.name), row.length), bytes(padding(row.length))
+    before, data, after = read_framed_span(span_of(archive, row), len(head), len(fill))
+    problems = [] if (before, after) == (head, fill) else [_FRAME]
+    stream = read_bitstream(data, max_pixels=MAX_PIXELS)
+    if index_row(stream, data, row.name, row.shard, row.offset) != row:
+        problems.append("the index says other of it than the file itself")
+    return data, problems
+
+
+def check_whole(archive: str) -> Iterator[str]:
+    """What is wrong with an archive beside its pictures: its models, its index, and how its shards are filled."""
+    try:
+        yield from check_models(archive)
+        yield from check_shards(archive, ArchiveIndex(index_uri(archive)).rows())
+    except ArchivaeError as error:
+        yield str(error)
 
 
 def check_shards(archive: str, rows: Iterable[IndexRow]) -> Iterator[str]:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
-from archivae.errors import ArchivaeError, UsageError
+from archivae.errors import ArchivaeError
 from archivae.images import ENDINGS
 from archivae.models import ACCELERATORS
 from archivae.operations.archive import Archive, open_archive
-from archivae.operations.archive_reindex import list_shards, reindex
-from archivae.operations.archive_verify import Original, check_models, check_picture, check_shards
+from archivae.operations.archive_reindex import reindex
+from archivae.operations.archive_verify import (
+    Original,
+    check_models,
+    check_picture,
+    check_shards,
+    require_archive,
+    sampled_places,
+)
 from archivae.operations.names import archive_name, assign_decoded_names
-from archivae.pipeline.options import add_profile_argument
-from archivae.storage import join, read_manifest, scratch_of, write_object
+from archivae.pipeline.options import add_profile_argument, add_verify_arguments
+from archivae.pipeline.quantities import share_of
+from archivae.storage import join, own_path, read_manifest, scratch_of, write_object
 from archivae.storage.archive_index import IndexRow
-from archivae.storage.archive_layout import is_archive
 from archivae.storage.names import normal
 from archivae.storage.threads import map_in_order
 
@@ -43,13 +49,16 @@ def add_parsers(commands: Any) -> None:
     )
     add_profile_argument(get)
     get.set_defaults(run=_get)
-    verify = commands.add_parser("verify", help="is an archive whole? exit code 1 if anything is damaged")
-    extent = verify.add_mutually_exclusive_group()
-    extent.add_argument(
-        "--sample", default="1%", metavar="P%", help="decode so many pictures, at random (default: 1%%)"
+    verify = commands.add_parser(
+        "verify",
+        help="is an archive whole? exit code 1 if anything is damaged",
+        epilog="Here and at once; as a pipeline where a report or an option of Beam is given: --runner, --project, ...",
     )
-    extent.add_argument("--all", action="store_true", help="decode every picture")
-    verify.add_argument("--against", metavar="SRC", help="folder of the originals: compare their SHA-256, and the PSNR")
+    add_verify_arguments(verify)
+    verify.add_argument("--all", action="store_const", const="100%", dest="sample", help="decode every picture")
+    verify.add_argument(
+        "--report", metavar="DIR", help="folder for a row a picture (default: _archivae/verified in the archive)"
+    )
     verify.set_defaults(run=_verify)
     anew = commands.add_parser("reindex", help="make an archive's index anew from its shards")
     anew.set_defaults(run=_reindex)
@@ -106,13 +115,20 @@ def _targets(names: Iterable[str], format: str) -> dict[str, str]:
 
 def _verify(arguments: argparse.Namespace) -> int:
     """1 for anything that is damaged or cannot be read, named on standard error; UsageError where there is no archive."""
-    share = 1.0 if arguments.all else parse_share(arguments.sample)
+    share = share_of(arguments.sample, "--sample")
     uri = normal(arguments.archive)
-    if not is_archive(uri) and not list_shards(uri):
-        raise UsageError(f"expected an archive of shards at {uri!r}, found none; check the name")
+    require_archive(uri)
     damages = sum(map(_complain, _damages(uri, share, arguments)))
     print(f"{damages} damages" if damages else "all good")
     return DAMAGED if damages else GOOD
+
+
+def verify_words(arguments: argparse.Namespace) -> list[str]:
+    """The pipeline options that do what ``archivae verify`` was asked for."""
+    report = arguments.report or own_path(arguments.archive, "verified")
+    words = ["--operation=verify", f"--input={arguments.archive}", f"--output={report}"]
+    words += [f"--against={arguments.against}"] if arguments.against else []
+    return [*words, f"--sample={arguments.sample}", f"--accelerator={arguments.accelerator}"]
 
 
 def _damages(uri: str, share: float, arguments: argparse.Namespace) -> Iterator[str]:
@@ -145,26 +161,10 @@ def _originals(archive: Archive, against: str | None) -> Any:
     return lambda name: Original(f"{folder}/{name}", *recorded.get(name, (None,)))
 
 
-def parse_share(text: str) -> float:
-    """A share as a number up to 1.
-
-    >>> parse_share("2.5%")
-    0.025
-    """
-    try:
-        share = float(text.removesuffix("%")) / 100
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1 or not text.endswith("%"):
-        raise UsageError(f"expected --sample to be a share such as 1%, at most 100%, found {text!r}")
-    return share
-
-
 def _sampled(archive: Archive, share: float) -> Iterator[IndexRow]:
-    """Every so-manieth picture, from a random one on; at least one, so that other runs see others."""
-    step = max(1, round(1 / share))
-    start = random.randrange(min(step, max(1, len(archive))))
-    return islice(archive.index.rows(), start, None, step)
+    for group, places in sampled_places(archive.index.group_sizes, share):
+        rows = archive.index.read_group(group)
+        yield from (rows[place] for place in places)
 
 
 def _reindex(arguments: argparse.Namespace) -> int:

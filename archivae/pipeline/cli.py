@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     if arguments.command in _OPERATIONS:
         return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
+    if arguments.command == "verify" and (beam_arguments or arguments.report):
+        return run_and_report(archive_commands.verify_words(arguments) + beam_arguments)
     if arguments.command == "archive" or (arguments.command == "schedule" and arguments.action == "install"):
         arguments.beam = beam_arguments
         return _report_errors(arguments.run, arguments)

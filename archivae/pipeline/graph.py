@@ -14,15 +14,21 @@ from archivae.transforms import (
     Item,
     Job,
     PackShards,
+    PlanChecks,
     PlanMembers,
     PlanWork,
     ReadObjects,
+    RecordRows,
+    VerifyPictures,
+    VerifyWhole,
     WriteImages,
 )
 
 
 def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> PCollection[ManifestRow]:
     """The whole way of a collection. ``hint``: the accelerator that the step with the model needs, empty for none."""
+    if settings.operation == "verify":
+        return _build_verify(root, settings, job, hint)
     work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job)
     if hint:
         work = work.with_resource_hints(accelerator=hint)
@@ -36,6 +42,15 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
     if job.shards is not None:
         _ = (planned, rows) | "Pack" >> PackShards(job)
     return rows
+
+
+def _build_verify(root: beam.Pipeline, settings: Settings, job: Job, hint: str) -> PCollection[ManifestRow]:
+    work: beam.PTransform = VerifyPictures(job, settings.accelerator)
+    if hint:
+        work = work.with_resource_hints(accelerator=hint)
+    checks, unread = root | "Plan" >> PlanChecks(job, settings.share, settings.against)
+    found = (checks | "Verify" >> work, root | "Whole" >> VerifyWhole(job), unread)
+    return found | beam.Flatten() | "Record" >> RecordRows(job.destination, run=job.run, step=job.operation)
 
 
 def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:

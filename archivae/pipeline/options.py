@@ -14,9 +14,9 @@ from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL
 from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
-from archivae.pipeline.quantities import bytes_of
+from archivae.pipeline.quantities import bytes_of, share_of
 
-OPERATIONS = ("encode", "decode")
+OPERATIONS = ("encode", "decode", "verify")
 SCOPES = ("step", "job")
 ARCHIVE_HELP = "pack the files into tar shards with an index"
 DEFAULT_SHARD_SIZE = f"{SHARD_BYTES >> 20}MiB"
@@ -28,11 +28,12 @@ class ArchivaeOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--operation", choices=OPERATIONS, help="what to do with each object")
-        parser.add_argument("--input", help="folder, glob, object or list of URIs")
-        parser.add_argument("--output", help="destination folder")
+        parser.add_argument("--input", help="folder, glob, object or list of URIs; to verify: an archive")
+        parser.add_argument("--output", help="destination folder; of verify: the report's")
         parser.add_argument("--policy", help="a policy file: encode what it selects, in place of the three above")
         add_encode_arguments(parser)
         add_decode_arguments(parser)
+        add_verify_arguments(parser)
         add_common_arguments(parser)
         parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
         parser.add_argument("--append", action="store_true", help="put what is new into new shards of an archive")
@@ -133,6 +134,14 @@ def add_profile_argument(parser: Any) -> None:
     )
 
 
+def add_verify_arguments(parser: Any) -> None:
+    """The options of verify alone."""
+    parser.add_argument(
+        "--sample", default="1%", metavar="P%", help="decode so many pictures, at random (default: 1%%)"
+    )
+    parser.add_argument("--against", metavar="SRC", help="folder of the originals: compare their SHA-256, and the PSNR")
+
+
 def add_common_arguments(parser: Any) -> None:
     """The options that every operation has."""
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
@@ -181,6 +190,8 @@ class Settings:
     shard_size: int
     reading: ReadOptions
     restore_profile: bool
+    share: float
+    against: str
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -192,8 +203,8 @@ class Settings:
         if own.max_pixels < 1:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
         archive = own.archive or own.append
-        if archive and (own.operation == "decode" or own.overwrite):
-            other = "decode, which knows an archive by itself" if own.operation == "decode" else "--overwrite"
+        if archive and (own.operation != "encode" or own.overwrite):
+            other = "--overwrite" if own.operation == "encode" else f"{own.operation}, which knows an archive by itself"
             raise UsageError(
                 f"--archive and --append do not go with {other}: leave one out, or take another destination"
             )
@@ -203,6 +214,7 @@ class Settings:
             own.accelerator, own.accelerator_scope, own.share_model, own.max_pixels, own.overwrite,
             archive, own.append, bytes_of(own.shard_size, "--shard-size"),
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
+            share_of(own.sample, "--sample"), own.against or "",
         )  # fmt: skip
 
     def canonical(self, model_id: str) -> str:
@@ -211,6 +223,8 @@ class Settings:
         if self.operation == "encode":
             decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
             decisive |= {"shard_size": self.shard_size} if self.archive else {}
+        elif self.operation == "verify":
+            decisive |= {"share": self.share} | ({"against": self.against} if self.against else {})
         else:
             decisive |= {"format": self.format} | ({"restore_profile": True} if self.restore_profile else {})
         return json.dumps(decisive, sort_keys=True)

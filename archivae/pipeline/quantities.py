@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: ``90d``, ``256MiB``."""
+"""Durations, sizes and shares as people write them: ``90d``, ``256MiB``, ``1%``."""
 
 from __future__ import annotations
 
@@ -41,6 +41,21 @@ def bytes_of(text: object, word: str) -> int:
     if count < 1:
         raise UsageError(f"expected {word} to be {expected}, found {text!r}")
     return count
+
+
+def share_of(text: str, word: str) -> float:
+    """A share, as a number over 0 and up to 1.
+
+    >>> share_of("2.5%", "--sample")
+    0.025
+    """
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1 or not text.endswith("%"):
+        raise UsageError(f"expected {word} to be a share such as 1%, at most 100%, found {text!r}")
+    return share
 
 
 def _split(text: object, word: str, expected: str) -> tuple[float, str]:

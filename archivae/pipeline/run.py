@@ -17,6 +17,7 @@ from apache_beam.runners.runner import PipelineResult
 
 from archivae.errors import DestinationError, JobError, UsageError
 from archivae.models import parse_weights, pick_device
+from archivae.operations.archive_verify import require_archive
 from archivae.pipeline.archive_job import objects_left, plan_shards, published_before
 from archivae.pipeline.dataflow.gpus import GPUS
 from archivae.pipeline.dataflow.submission import DATAFLOW_RUNNERS, prepare
@@ -27,8 +28,9 @@ from archivae.pipeline.summary import Summary, read_summary
 from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive
+from archivae.storage.names import normal
 from archivae.transforms import Job
-from archivae.transforms.plan import list_inputs, plan_here
+from archivae.transforms.plan import list_inputs, list_members, plan_here
 from archivae.transforms.residency import CodecSource
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
@@ -68,12 +70,11 @@ def run(
     runner = _pick_runner(options)
     job = make_job(settings, named=named)
     if options.view_as(TestOptions).dry_run:
-        check_destination(job, settings)
+        _check_places(job, settings)
         sizes = [max(source.size, 0) for source in _objects(job, settings)]
         return DryRun(len(sizes), sum(sizes))
     hint = _check_hardware(runner, options, settings, job)
-    next(list_inputs(job), None)  # a source that holds nothing is an error now, not in a worker
-    check_destination(job, settings)
+    _check_places(job, settings)
     remove_stale_scratch(job.destination)
     began = time.monotonic()
     shards = plan_shards(job, settings) if settings.archive else None
@@ -88,8 +89,19 @@ def run(
     return read_summary(job, before + _skipped(result), time.monotonic() - began)
 
 
+def _check_places(job: Job, settings: Settings) -> None:
+    """What is wrong with source or destination is an error now, not in a worker."""
+    if settings.operation == "verify":
+        require_archive(normal(job.source))
+        return
+    next(list_inputs(job), None)
+    check_destination(job, settings)
+
+
 def _objects(job: Job, settings: Settings) -> Iterator[StoredObject]:
     """What a run would work on."""
+    if settings.operation == "verify":
+        return list_members(normal(job.source))
     if settings.archive:
         return objects_left(job, settings)
     return (item.source for item in plan_here(job) if item.status == "going")

@@ -17,6 +17,8 @@ from archivae.transforms import Job
 TABLE_ROWS = 40
 """A table shows so many pictures at most; the totals count all."""
 
+_PAST = {"encode": "encoded into", "decode": "decoded into", "verify": "verified; the report is in"}
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -78,7 +80,7 @@ def _rows_of(destination: str, run: str, newest: bool) -> tuple[ManifestRow, ...
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
     table = Table(
-        title=f"{summary.operation}d into {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
+        title=f"{_PAST[summary.operation]} {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
     )
     table.add_column("picture", overflow="fold")
     for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", "coding"):

@@ -88,7 +88,10 @@ class ArchiveIndex:
     def __init__(self, uri: str) -> None:
         found = stat_object(uri)
         if found is None:
-            raise StorageError(f"expected an archive's index at {uri!r}, found nothing; check the archive's name")
+            raise StorageError(
+                f"expected an archive's index at {uri!r}, found nothing; check the archive's name, "
+                "or make its index anew: archivae reindex"
+            )
         self._uri = uri
         self._file = RangedFile(uri, found.size)
         with self._explained():
@@ -121,6 +124,12 @@ class ArchiveIndex:
     def groups(self) -> int:
         """How many row groups there are."""
         return len(self._spans)
+
+    @property
+    def group_sizes(self) -> list[int]:
+        """How many rows each row group has."""
+        metadata = self._parquet.metadata
+        return [metadata.row_group(group).num_rows for group in range(self.groups)]
 
     def read_group(self, group: int) -> list[IndexRow]:
         """The rows of one row group."""

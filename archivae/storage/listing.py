@@ -61,16 +61,21 @@ def _as_glob(source: str, skip: str | None) -> Iterator[StoredObject]:
 
 
 def _listed(uri: str, skip: str | None) -> Iterator[StoredObject]:
-    uris = sorted(read_uri_list(uri))
-    names = read_given_names(uri)
+    uris = read_uri_list(uri)
+    given = read_given_names(uri)
     if len({scheme_of(listed) for listed in uris}) > 1:
         raise UsageError(f"expected all objects in {uri!r} in one kind of storage, found several; split the list")
     if not uris:
         return iter(())
     root = common_folder(uris)
+    names = {listed: given.get(listed) or listed[len(root) :] for listed in uris}
+    if len({*names.values()}) < len(names):
+        raise UsageError(
+            f"expected names in {uri!r} that are given once, found some twice: no two objects may share one"
+        )
     skipped = skip if skip and is_below(skip, root) else None
-    wanted = [listed for listed in uris if not (skipped and is_below(listed, skipped))]
-    return map_in_order(lambda listed: _named(listed, names.get(listed) or listed[len(root) :]), wanted)
+    wanted = [listed for listed in sorted(uris, key=names.__getitem__) if not (skipped and is_below(listed, skipped))]
+    return map_in_order(lambda listed: _named(listed, names[listed]), wanted)
 
 
 def _named(uri: str, name: str) -> StoredObject:

@@ -6,6 +6,8 @@ from archivae.transforms.encode import EncodeImages
 from archivae.transforms.item import Item
 from archivae.transforms.plan import Job, PlanWork
 from archivae.transforms.read import ReadImages, ReadObjects
+from archivae.transforms.record import RecordRows
+from archivae.transforms.verify import PlanChecks, VerifyPictures, VerifyWhole
 from archivae.transforms.write import WriteImages
 
 __all__ = [
@@ -14,9 +16,13 @@ __all__ = [
     "Item",
     "Job",
     "PackShards",
+    "PlanChecks",
     "PlanMembers",
     "PlanWork",
     "ReadImages",
     "ReadObjects",
+    "RecordRows",
+    "VerifyPictures",
+    "VerifyWhole",
     "WriteImages",
 ]

@@ -22,18 +22,14 @@ from archivae.storage import (
     read_object,
     scratch_of,
     stat_object,
-    write_dead_letters,
-    write_fragment,
     write_object,
 )
 from archivae.storage.archive_layout import members_folder, shard_uri
 from archivae.transforms.item import Item
 from archivae.transforms.metrics import StepMetrics, counter
 from archivae.transforms.progress import FINISHED, tally
+from archivae.transforms.record import Gathered
 from archivae.transforms.residency import CodecSource
-
-ROWS_KEPT = 1000
-"""Rows are written at the end of a bundle, and when so many have gathered."""
 
 
 class WriteImages(beam.PTransform):
@@ -144,8 +140,7 @@ class _WriteFn(beam.DoFn):
         self._deposited: set[str] = set()
 
     def start_bundle(self) -> None:
-        self._rows: list[ManifestRow] = []
-        self._letters: list[DeadLetter] = []
+        self._gathered = Gathered(self._destination, self._words["run"])
 
     def process(self, item: Item) -> Iterator[ManifestRow]:
         if item.status == "skipped":
@@ -158,21 +153,17 @@ class _WriteFn(beam.DoFn):
         tally(self._progress, FINISHED)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        self._flush()
+        self._gathered.flush()
         yield from ()
 
     def _record(self, item: Item, row: ManifestRow) -> None:
-        counter(row.status.replace("-", "_")).inc()
         self._metrics.bytes_out.inc(row.archive_bytes)
         self._metrics.add_seconds(take_seconds())
-        self._rows.append(row)
-        if item.failure:
-            failure = item.failure
-            self._letters.append(DeadLetter(item.source.uri, failure.step, failure.error, failure.reason))
         if row.status == "done" and row.operation == "encode":
             self._deposit(item.facts.model, item.facts.weights)
-        if len(self._rows) >= ROWS_KEPT:
-            self._flush()
+        failure = item.failure
+        letter = DeadLetter(item.source.uri, failure.step, failure.error, failure.reason) if failure else None
+        self._gathered.add(row, letter)
 
     def _deposit(self, model_id: str, weights: str) -> None:
         """What it takes to decode the file; an empty ``model_id``: it needs no model."""
@@ -182,11 +173,3 @@ class _WriteFn(beam.DoFn):
             deposit_model(self._destination, model_id, weights)
         deposit_format(self._destination)
         self._deposited.add(model_id)
-
-    def _flush(self) -> None:
-        """Letters first: a row that says "failed" must never stand without its letter."""
-        if self._letters:
-            write_dead_letters(self._destination, self._letters, self._words["run"])
-        if self._rows:
-            write_fragment(self._destination, self._rows)
-        self._rows, self._letters = [], []

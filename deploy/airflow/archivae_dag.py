@@ -1,6 +1,7 @@
 """Airflow: launch the archival policy by the Flex Template every night, and wait for the job.
 
-Needs apache-airflow-providers-google. The variable ``archivae`` holds the JSON object whose keys `_SETTINGS` names.
+Needs apache-airflow-providers-google and, for that one's operators of Dataflow, apache-airflow-providers-apache-beam. The
+variable ``archivae`` holds the JSON object whose keys `_SETTINGS` names.
 Source: DataflowStartFlexTemplateOperator in the provider's documentation; ``body`` is the REST request.
 """
 

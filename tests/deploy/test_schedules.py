@@ -79,7 +79,7 @@ def test_the_worker_may_not_delete_originals() -> None:
 
 
 def test_the_airflow_dag_launches_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against stand-ins of Airflow's classes, which is too large to be installed for a test."""
+    """Against stand-ins of the classes of Airflow, which has an environment and tests of its own: tests/airflow."""
     tasks: list[dict[str, Any]] = []
 
     class Dag:

@@ -29,7 +29,7 @@ COMMANDS = [
 def test_commands_exist(name: str, line: str) -> None:
     arguments, beam = build_parser().parse_known_args(shlex.split(line)[1:])
     if beam:
-        assert arguments.command in ("encode", "decode", "archive"), beam
+        assert arguments.command in ("encode", "decode", "verify", "archive"), beam
         _refuse_unknown(beam)
 
 

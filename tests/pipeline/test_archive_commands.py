@@ -8,8 +8,9 @@ import pytest
 
 from archivae.errors import UsageError
 from archivae.operations.archive import Archive
-from archivae.pipeline.archive_commands import _sampled, _shown, _targets, parse_share
+from archivae.pipeline.archive_commands import _sampled, _shown, _targets
 from archivae.pipeline.cli import main
+from archivae.pipeline.quantities import share_of
 from tests.archives import make_archive, pictures
 
 
@@ -22,7 +23,7 @@ def archive(tmp_path: Path) -> str:
 @pytest.mark.parametrize("text", ["0%", "101%", "-1%", "1", "x%", "", "nan%", "inf%"])
 def test_shares_that_are_none(text: str) -> None:
     with pytest.raises(UsageError, match="such as 1%"):
-        parse_share(text)
+        share_of(text, "--sample")
 
 
 def test_a_sample_has_its_share_and_at_least_one_picture(archive: str) -> None:

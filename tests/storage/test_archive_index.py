@@ -125,7 +125,7 @@ def test_what_is_no_index_is_named(place: str, data: bytes) -> None:
 
 
 def test_no_index_at_all(place: str) -> None:
-    with pytest.raises(StorageError, match="check the archive's name"):
+    with pytest.raises(StorageError, match="archivae reindex"):
         ArchiveIndex(own_path(place, "index.parquet"))
 
 

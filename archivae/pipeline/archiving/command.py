@@ -11,7 +11,7 @@ from rich.console import Console
 
 from archivae.errors import ArchivaeError
 from archivae.models import ACCELERATORS
-from archivae.pipeline.archiving.archived import writing_options
+from archivae.pipeline.archiving.archived import unfinished, writing_options
 from archivae.pipeline.archiving.ledger import Run, open_removals
 from archivae.pipeline.archiving.originals import planned_removal, reason_to_keep
 from archivae.pipeline.archiving.policy import Policy, read_policy
@@ -65,6 +65,9 @@ def joined(words: Sequence[str]) -> list[str]:
 
 def dry_run_lines(policy: Policy, selection: Selection, now: float) -> Iterator[str]:
     """Every object by name, with what would become of it."""
+    pending = unfinished(policy)
+    if pending is not None:
+        yield f"first make the {pending.count:,} shards of {pending.members:,} objects that an earlier run left unfinished"
     for candidate in selection.fresh:
         yield f"encode {candidate.found.uri} ({candidate.found.size:,} bytes) as {candidate.name}.avae"
     if policy.removes:

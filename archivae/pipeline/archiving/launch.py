@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from archivae.errors import UsageError
-from archivae.pipeline.archiving.archived import writing_options
+from archivae.pipeline.archiving.archived import unfinished, writing_options
 from archivae.pipeline.archiving.ledger import uri_of
 from archivae.pipeline.archiving.policy import read_policy
 from archivae.pipeline.archiving.run import job_words, new_id
@@ -29,6 +29,8 @@ def names_policy(words: Sequence[str]) -> bool:
 def selected_job(words: Sequence[str]) -> list[str]:
     """``words`` with what ``--policy=URI`` selects now as the input; none where there is nothing to do.
 
+    Where an earlier job left shards unmade, these come first: the next launch goes on.
+
     UsageError for a policy that takes originals away, or beside another input.
     """
     (uri,) = (word.removeprefix(_WORD) for word in words if word.startswith(_WORD))
@@ -42,11 +44,14 @@ def selected_job(words: Sequence[str]) -> list[str]:
             f"originals: {policy.originals} can't be done by a launched template, which does not see its job's end: "
             "run archivae archive on a machine or in a Cloud Run job"
         )
-    options = writing_options(policy)
+    writing_options(policy)
+    pending = unfinished(policy)
+    if pending is not None:
+        return [*job_words(policy, pending.source), *others]
     now = time.time()
     selection = select(policy, now)
     if not selection.fresh:
         return []
     source = uri_of(policy.destination, f"{new_id(now)}.parquet")
     write_uri_list(source, {c.found.uri: c.name for c in selection.fresh}, scratch_of(policy.destination))
-    return [*job_words(policy, source), *options, *others]
+    return [*job_words(policy, source), *others]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from archivae.errors import StorageError
 from archivae.storage import own_path, read_object, scratch_of, write_object
+from archivae.storage.names import is_below
 from archivae.storage.objects import store_of
 
 _FOLDER = "runs"
@@ -49,13 +50,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Removal:
-    """An original that a run means to set aside. ``planned``: seconds since 1970; ``moved_to``: empty unless moved."""
+    """An original that a run means to set aside. ``archive`` and ``name`` as in its manifest row; ``planned``: seconds since
+    1970; ``moved_to``: empty unless moved."""
 
     uri: str
     fingerprint: str
     sha256: str
     aside: str
     archive: str
+    name: str
     moved_to: str
     planned: float
 
@@ -94,6 +97,11 @@ def close_removals(destination: str, run: str, count: int) -> None:
 def uri_of(destination: str, name: str) -> str:
     """Where a file of the ledger lies."""
     return own_path(destination, f"{_FOLDER}/{name}")
+
+
+def is_list_of_ours(destination: str, source: str) -> bool:
+    """Whether ``source`` is a list of objects that some run wrote beside its ledger."""
+    return is_below(source, own_path(destination, _FOLDER))
 
 
 def _removals(destination: str, run: str) -> list[Removal]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from archivae.bitstream import read_bitstream
 from archivae.errors import ArchivaeError, ChangedError, StorageError, VerificationError
-from archivae.pipeline.archiving.archived import read_archived
+from archivae.pipeline.archiving.archived import Archived
 from archivae.pipeline.archiving.ledger import Removal, close_removals, open_removals
 from archivae.pipeline.archiving.policy import Policy
 from archivae.pipeline.archiving.selection import Candidate
@@ -45,6 +45,7 @@ def planned_removal(candidate: Candidate, row: ManifestRow, policy: Policy, now:
         sha256=row.sha256,
         aside=own_path(candidate.root, f"quarantine/{row.sha256[:16]}/{name}"),
         archive=row.archive,
+        name=row.name,
         moved_to=join(policy.move_to, candidate.name) if policy.move_to else "",
         planned=now,
     )
@@ -62,31 +63,31 @@ def purge(destination: str, grace: float, now: float) -> Iterator[tuple[Removal,
 
     ``problem`` is empty for what was deleted; otherwise it stays aside, and the next run tries again.
     """
-    opened = open_removals(destination)
+    opened, archived = open_removals(destination), Archived(destination)
     waiting = {r.aside for removals in opened.values() for r in removals if r.planned + grace > now}
     for run, removals in opened.items():
         if any(removal.planned + grace > now for removal in removals):
             continue
-        outcomes = list(_purge_run([removal for removal in removals if removal.aside not in waiting]))
+        outcomes = list(_purge_run([removal for removal in removals if removal.aside not in waiting], archived))
         yield from outcomes
         if not any(problem for _, problem in outcomes):
             close_removals(destination, run, len(outcomes))
 
 
-def _purge_run(removals: Sequence[Removal]) -> Iterator[tuple[Removal, str]]:
+def _purge_run(removals: Sequence[Removal], archived: Archived) -> Iterator[tuple[Removal, str]]:
     for removal in removals:
         try:
             if is_aside(_known(removal), removal.aside):
-                _check_kept(removal)
+                _check_kept(removal, archived)
                 delete_aside(_known(removal), removal.aside)
                 yield removal, ""
         except ArchivaeError as error:
             yield removal, f"{removal.aside} stays: {error}"
 
 
-def _check_kept(removal: Removal) -> None:
+def _check_kept(removal: Removal, archived: Archived) -> None:
     """The archive, whole and of this file; and the moved copy, byte for byte."""
-    stream = read_bitstream(read_archived(removal.archive))
+    stream = read_bitstream(archived.read(removal.archive, removal.name))
     if stream.source_sha256.hex() != removal.sha256:
         raise VerificationError(f"{removal.archive} was made of another file")
     if removal.moved_to and hashlib.sha256(read_object(removal.moved_to)).hexdigest() != removal.sha256:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from archivae.errors import ArchivaeError, ChangedError, UsageError
-from archivae.pipeline.archiving.archived import writing_options
+from archivae.operations.archive_assign import expected_bytes
+from archivae.pipeline.archiving.archived import unfinished, writing_options
 from archivae.pipeline.archiving.ledger import Removal, Run, record, record_removals, uri_of
 from archivae.pipeline.archiving.originals import planned_removal, purge, reason_to_keep, scratch_for, take_away
 from archivae.pipeline.archiving.policy import Policy
@@ -24,8 +25,6 @@ from archivae.storage.uri_lists import write_uri_list
 
 PORTION = 1000
 """Objects of one job on this machine; between two jobs the clock is looked at. Elsewhere one job does all."""
-
-Runner = Callable[[Sequence[str], bool], Summary]
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def archive(
     Idempotent: what is done stays done, and what an interrupted run left is taken up. Raises an ArchivaeError where
     nothing could be begun; whatever goes wrong with single objects is in the returned run.
     """
-    options = writing_options(policy)  # before anything is touched
+    writing_options(policy)  # before anything is touched
     _check_words(words)
     began = now()
     deadline = began + policy.max_hours * 3600 if policy.max_hours else math.inf
@@ -63,8 +62,9 @@ def archive(
     run = Run(new_id(began), name, began)
     record(policy.destination, run)
     try:
+        run = _take_up(run, policy, words, means)
         selection = select(policy, began)
-        run = _encode(run, policy, selection, [*options, *words], means)
+        run = _encode(run, policy, selection, words, means)
         if policy.removes:
             run = _verify_and_remove(run, policy, [*selection.fresh, *selection.archived], means)
         run = _purge(replace(run, stage="purging"), policy, means)
@@ -89,24 +89,47 @@ def job_words(policy: Policy, source: str) -> list[str]:
         f"--input={source}",
         f"--output={policy.destination}",
         f"--model={policy.model}",
+        *writing_options(policy),
         *rate,
     ]
 
 
+def _take_up(run: Run, policy: Policy, words: Sequence[str], means: Means) -> Run:
+    """Make the shards that a killed run had planned: until then nothing can be added to the archive."""
+    pending = unfinished(policy)
+    return run if pending is None else _run_job(run, policy, pending.source, words, means)
+
+
 def _encode(run: Run, policy: Policy, selection: Selection, words: Sequence[str], means: Means) -> Run:
-    fresh = selection.fresh
-    size = PORTION if _is_local(words) else max(len(fresh), 1)
-    for start in range(0, len(fresh), size):
+    portions = _portions(policy, selection.fresh) if _is_local(words) else iter([selection.fresh])
+    for number, portion in enumerate(filter(None, portions)):
         if means.is_over:
-            run = replace(run, remark="max_hours was over before all was encoded; the next run goes on")
-            break
-        portion = fresh[start : start + size]
-        source = uri_of(policy.destination, f"{run.run}-{start // size:06}.parquet")
+            return replace(run, remark="max_hours was over before all was encoded; the next run goes on")
+        source = uri_of(policy.destination, f"{run.run}-{number:06}.parquet")
         write_uri_list(source, {c.found.uri: c.name for c in portion}, scratch_of(policy.destination))
-        summary = run_job([*job_words(policy, source), *_limit(words, means), *words], watch=False, named=False)
-        assert isinstance(summary, Summary)
-        run = _counted(run, summary)
-        record(policy.destination, run)
+        run = _run_job(run, policy, source, words, means)
+    return run
+
+
+def _portions(policy: Policy, fresh: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
+    """What single jobs do: `PORTION` objects, and never less than fills a shard."""
+    portion: list[Candidate] = []
+    filled = 0
+    for candidate in fresh:
+        portion.append(candidate)
+        filled += expected_bytes(candidate.found, policy.rate)
+        if len(portion) >= PORTION and filled >= (policy.shard_size or 0):
+            yield portion
+            portion, filled = [], 0
+    yield portion
+
+
+def _run_job(run: Run, policy: Policy, source: str, words: Sequence[str], means: Means) -> Run:
+    """Encode what the list ``source`` names, and write down what came of it."""
+    summary = run_job([*job_words(policy, source), *_limit(words, means), *words], watch=False, named=False)
+    assert isinstance(summary, Summary)
+    run = _counted(run, summary)
+    record(policy.destination, run)
     return run
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,12 +13,12 @@ from typing import Literal
 
 from archivae.errors import NothingFoundError
 from archivae.operations.names import ARCHIVE_ENDING, archive_name
+from archivae.pipeline.archiving.archived import list_archived
 from archivae.pipeline.archiving.policy import Policy
 from archivae.storage import ManifestRow, StoredObject, list_source, read_manifest
 from archivae.storage.globs import translate
 from archivae.storage.names import normal, scheme_of
 from archivae.transforms.item import spelled_out
-from archivae.transforms.plan import list_outputs
 
 Verdict = Literal["encode", "try again", "archived", "settled", "excluded", "too young"]
 
@@ -55,13 +57,23 @@ def full_name(uri: str) -> str:
     return uri.partition("://")[2] if scheme_of(uri) else normal(uri).lstrip("/")
 
 
+def version_name(name: str, fingerprint: str) -> str:
+    """What other content of an archived name is called.
+
+    >>> version_name("in/cats/1.jpg", "local:10:1")
+    'in/cats/1~192d74f41dc3.jpg'
+    """
+    stem, ending = posixpath.splitext(name)
+    return f"{stem}~{hashlib.sha256(fingerprint.encode()).hexdigest()[:12]}{ending}"
+
+
 def select(policy: Policy, now: float) -> Selection:
     """List the sources and sort what they hold, by name. ``now``: seconds since 1970."""
     rows = read_manifest(policy.destination)
-    outputs = {*list_outputs(policy.destination)}
+    outputs = {*list_archived(policy)}
     piles: dict[Verdict, list[Candidate]] = {"encode": [], "try again": [], "archived": []}
     aside: Counter[str] = Counter()
-    for candidate in _candidates(policy, rows):
+    for candidate in _candidates(policy, rows, outputs):
         verdict = _judge(candidate, policy, outputs, now)
         if verdict in piles:
             piles[verdict].append(candidate)
@@ -75,7 +87,7 @@ def select(policy: Policy, now: float) -> Selection:
     return Selection(tuple(fresh), tuple(piles["archived"][: policy.max_objects]), aside)
 
 
-def _candidates(policy: Policy, rows: Mapping[str, ManifestRow]) -> Iterator[Candidate]:
+def _candidates(policy: Policy, rows: Mapping[str, ManifestRow], outputs: Collection[str]) -> Iterator[Candidate]:
     """Every object once, though several sources may hold it."""
     seen: set[str] = set()
     for source in policy.sources:
@@ -84,11 +96,22 @@ def _candidates(policy: Policy, rows: Mapping[str, ManifestRow]) -> Iterator[Can
         except NothingFoundError:  # all of it may have been archived and moved
             continue
         for found in listed:
-            uri = spelled_out(found.uri)
-            if uri not in seen and not found.name.endswith(ARCHIVE_ENDING):
-                seen.add(uri)
+            spelled = replace(found, uri=spelled_out(found.uri))
+            if spelled.uri not in seen and not found.name.endswith(ARCHIVE_ENDING):
+                seen.add(spelled.uri)
+                row = rows.get(spelled.uri)
                 root = found.uri.removesuffix(found.name)
-                yield Candidate(replace(found, uri=uri), root, full_name(uri), rows.get(uri))
+                yield Candidate(spelled, root, _name(policy, spelled, row, outputs), row)
+
+
+def _name(policy: Policy, found: StoredObject, row: ManifestRow | None, outputs: Collection[str]) -> str:
+    """The name in the archive. What lies there under a name stays: it may be all that is left of an earlier original."""
+    if row is not None and row.fingerprint == found.fingerprint:
+        return row.name
+    name = full_name(found.uri)
+    # A single object without a row was left by a killed run, and encode gives it its row; shards are published after theirs.
+    free = archive_name(name) not in outputs or (row is None and policy.shard_size is None)
+    return name if free else version_name(name, found.fingerprint)
 
 
 def _judge(candidate: Candidate, policy: Policy, outputs: Collection[str], now: float) -> Verdict:

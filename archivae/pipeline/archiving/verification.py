@@ -21,7 +21,7 @@ from archivae.models import PhotoCodec, parse_weights
 from archivae.operations.codec import Codec
 from archivae.operations.compare import level_against
 from archivae.operations.decode import decode_stream
-from archivae.pipeline.archiving.archived import read_archived
+from archivae.pipeline.archiving.archived import Archived
 from archivae.storage import ManifestRow, generation_of, own_path, read_object, stat_object
 
 _WINDOW = 16  # rows in hand for each process
@@ -43,6 +43,7 @@ class Verifier:
 
     def __init__(self, destination: str) -> None:
         self._destination = destination
+        self._archived = Archived(destination)
         self._codecs: dict[bytes, Codec] = {}
 
     def verify(self, row: ManifestRow) -> Finding:
@@ -57,7 +58,7 @@ class Verifier:
         return Finding(row, "good")
 
     def _compare(self, row: ManifestRow, original: bytes) -> None:
-        stream = read_bitstream(read_archived(row.archive))
+        stream = read_bitstream(self._archived.read(row.archive, row.name))
         if stream.source_sha256.hex() != row.sha256:
             raise VerificationError(f"{row.archive} was made of another file than {row.source}")
         level = level_against(original, row.options, stream, decode_stream(stream, self._find))

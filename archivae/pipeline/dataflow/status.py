@@ -13,7 +13,8 @@ from archivae.pipeline.summary import print_summary, read_run
 
 _EVERY = 30.0  # seconds between two looks
 _SHOWN = ("done", "skipped", "failed", "not_a_picture")
-_PIXELS, _BYTES_IN, _BYTES_OUT = "encode_pixels", "read_bytes_in", "write_bytes_out"
+_BYTES_IN, _BYTES_OUT = "read_bytes_in", "write_bytes_out"
+_PIXELS = "_pixels"  # of whichever step has the model
 
 
 def add_parser(commands: Any) -> None:
@@ -44,8 +45,9 @@ def progress_line(job: RunningJob) -> str:
     figures = [job.state.lower(), counts or "nothing counted yet"]
     if _BYTES_OUT in job.counters:
         figures.append(f"{job.counters.get(_BYTES_IN, 0):,} bytes in, {job.counters[_BYTES_OUT]:,} out")
-    if _PIXELS in job.counters:
-        figures.append(f"{job.counters[_PIXELS] / 1e6:,.0f} megapixels")
+    pixels = sum(count for name, count in job.counters.items() if name.endswith(_PIXELS))
+    if pixels:
+        figures.append(f"{pixels / 1e6:,.0f} megapixels")
     return f"{job.name or job.id}: {'; '.join(figures)}"
 
 

@@ -128,6 +128,8 @@ def _out_of_reach(settings: Settings) -> Iterator[str]:
     for word, uri in (("the source", settings.source), ("the destination", settings.destination)):
         if not uri.startswith("gs://"):
             yield f"{word} {uri!r} is not gs://...: Dataflow's workers don't see this machine's files"
+    if settings.against and not settings.against.startswith("gs://"):
+        yield f"--against {settings.against!r} is not gs://...: Dataflow's workers don't see this machine's files"
     if settings.model not in shipped_models() and not settings.model.startswith("gs://"):
         yield f"--model {settings.model!r} is a file of this machine: copy it to gs:// and name that"
 

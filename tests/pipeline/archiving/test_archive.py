@@ -345,6 +345,15 @@ def test_a_run_whose_hours_are_over_takes_nothing_away(
     assert "max_hours" in run.remark and not run.problems
 
 
+def test_a_name_used_again_after_its_first_picture_was_deleted(source: Folder, target: Folder) -> None:
+    """The archive is all that is left of the first; the second must not take its place."""
+    once(deleting(source, target, grace=0))
+    first = target.files()
+    source.put({"a.png": photo_file(80, 80, 9)})
+    assert once(deleting(source, target, grace=0)).purged == 1 and not source.everything()
+    assert len(target.files()) == 4 and {name: target.read(name) for name in first} == first
+
+
 def test_two_sources_with_equal_names(place: str, target: Folder) -> None:
     one, two = (
         Folder(f"{place}/one").put({"a.png": PHOTOS["a.png"]}),
@@ -387,14 +396,6 @@ def test_the_dry_run_says_what_happens_and_does_nothing(
     assert main(["archive", file, "--accelerator", "cpu"]) == 0
     assert "3 verified, 0 not; 3 originals set aside" in capsys.readouterr().out
     assert not source.files()
-
-
-def test_a_policy_for_shards_is_refused_before_anything(
-    source: Folder, target: Folder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = write(tmp_path / "p.yaml", sources=[source.uri], destination=target.uri, shard_size="256MiB")
-    assert main(["archive", file]) == 2
-    assert "shard_size" in capsys.readouterr().err and not target.everything()
 
 
 @pytest.mark.parametrize("word", ["--no_wait_until_finish", "--input=elsewhere"])

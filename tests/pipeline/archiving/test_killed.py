@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from archivae.pipeline.cli import main
+from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_layout import index_uri
 from tests.end_to_end.jobs import MODEL, Folder
 from tests.samples import photo_file
 
@@ -34,13 +36,14 @@ def kill_when_aside(policy: str, source: Folder, aside: int) -> None:
         run.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.parametrize("shards", [{}, {"shard_size": "4KiB"}], ids=["objects", "shards"])
 @pytest.mark.parametrize("aside", [1, COUNT // 2])
-def test_a_killed_run_loses_no_original(aside: int, tmp_path: Path) -> None:
+def test_a_killed_run_loses_no_original(aside: int, shards: dict[str, str], tmp_path: Path) -> None:
     pictures = {f"{n:02}.png": photo_file(64, 64, n) for n in range(COUNT)}
     source, target = Folder(str(tmp_path / "in")).put(pictures), Folder(str(tmp_path / "arc"))
     words = {"sources": [source.uri], "destination": target.uri, "model": MODEL, "originals": "delete"}
     policy = tmp_path / "policy.yaml"
-    policy.write_text(json.dumps({**words, "accept_loss": True, "grace": "1d"}))
+    policy.write_text(json.dumps({**words, **shards, "accept_loss": True, "grace": "1d"}))
     kill_when_aside(str(policy), source, aside)
     assert len(source.own("quarantine/")) >= aside, "the run did not get so far in time"
     everywhere = {name.rpartition("/")[2]: source.read(name) for name in source.everything()}
@@ -48,4 +51,8 @@ def test_a_killed_run_loses_no_original(aside: int, tmp_path: Path) -> None:
     assert main(["archive", str(policy), "--accelerator=cpu"]) == 0
     assert not source.files() and len(source.own("quarantine/")) == COUNT
     assert {name.rpartition("/")[2]: source.read(name) for name in source.everything()} == pictures
-    assert len(target.files()) == COUNT
+    if shards:
+        assert len(ArchiveIndex(index_uri(target.uri))) == COUNT and len(target.files()) > 1
+        assert main(["verify", target.uri, "--all", "--accelerator=cpu"]) == 0
+    else:
+        assert len(target.files()) == COUNT

@@ -30,13 +30,14 @@ def test_the_policy_of_the_documentation(tmp_path: Path) -> None:
         max_objects: 1000
         max_bytes: 2TB
         max_hours: 1.5
+        shard_size: 256MiB
         """
     )
     policy = read_policy(str(path))
     assert policy.sources == ("gs://in/**",) and policy.rate == Quality(80)
     assert (policy.older_than, policy.grace) == (90 * 86400, 7 * 86400)
     assert (policy.max_objects, policy.max_bytes, policy.max_hours) == (1000, 2 * 10**12, 1.5)
-    assert policy.removes
+    assert policy.removes and policy.shard_size == 256 << 20
 
 
 def test_originals_stay_by_default() -> None:

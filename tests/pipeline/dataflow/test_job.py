@@ -13,6 +13,7 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from archivae.pipeline.cli import main
 from archivae.storage import read_object
 from archivae.storage.objects import store_of
+from tests.archives import make_archive, pictures
 from tests.dataflow_stand_in import JOB_ID, DataflowStandIn
 from tests.end_to_end.jobs import PHOTOS, Folder
 
@@ -21,8 +22,9 @@ ACCELERATOR = "beam:resources:accelerator:v1"
 
 
 def words(operation: str, gcs: str, *more: str) -> list[str]:
+    places = [f"{gcs}/arc"] if operation == "verify" else [f"{gcs}/in", f"{gcs}/arc"]
     return [
-        operation, f"{gcs}/in", f"{gcs}/arc", "--runner=DataflowRunner", "--project=my-project", "--region=us-central1",
+        operation, *places, "--runner=DataflowRunner", "--project=my-project", "--region=us-central1",
         f"--temp_location={gcs}/tmp", f"--sdk_container_image={IMAGE}", *more,
     ]  # fmt: skip
 
@@ -30,7 +32,10 @@ def words(operation: str, gcs: str, *more: str) -> list[str]:
 def template(operation: str, gcs: str, *more: str) -> tuple[dict[str, Any], beam_runner_api_pb2.Pipeline]:
     """The job's description and its graph, from the files that are written to be launched later."""
     source = Folder(f"{gcs}/in")
-    source.put(PHOTOS if operation == "encode" else {"a.png.avae": b"read by the workers only"})
+    if operation == "verify":
+        make_archive(f"{gcs}/arc", [pictures()])
+    else:
+        source.put(PHOTOS if operation == "encode" else {"a.png.avae": b"read by the workers only"})
     assert main(words(operation, gcs, f"--template_location={gcs}/template.json", *more)) == 0
     job = json.loads(read_object(f"{gcs}/template.json"))
     (graph,) = [entry.uri for entry in store_of(gcs).walk(f"{gcs}/tmp") if entry.name.endswith("pipeline.pb")]
@@ -45,7 +50,7 @@ def hinted(graph: beam_runner_api_pb2.Pipeline) -> dict[str, str]:
     return {t.unique_name: hints[t.environment_id] for t in transforms if t.environment_id in hints}
 
 
-@pytest.mark.parametrize(("operation", "step"), [("encode", "Encode"), ("decode", "Decode")])
+@pytest.mark.parametrize(("operation", "step"), [("encode", "Encode"), ("decode", "Decode"), ("verify", "Verify")])
 def test_the_hint_is_on_the_step_with_the_model_alone(
     operation: str, step: str, gcs: str, service: DataflowStandIn
 ) -> None:
@@ -54,8 +59,17 @@ def test_the_hint_is_on_the_step_with_the_model_alone(
     assert steps and all(re.match(rf"{step}(/|$)", name) for name in steps), steps
     expected = "type:nvidia-l4;count:1;machine_type:g2-standard-8;install-nvidia-driver"
     assert {*steps.values()} == {expected}
-    assert any("Write" in t.unique_name for t in graph.components.transforms.values())
+    assert any(t.unique_name.startswith(("Write", "Record")) for t in graph.components.transforms.values())
     assert "worker_accelerator" not in json.dumps(job)
+
+
+def test_a_job_that_verifies_says_where_its_report_goes(gcs: str, service: DataflowStandIn) -> None:
+    more = ["--accelerator=nvidia-l4", "--accelerator-scope=job", "--all", f"--against={gcs}/in"]
+    job, graph = template("verify", gcs, *more)
+    told = job["environment"]["sdkPipelineOptions"]["options"]
+    assert (told["operation"], told["sample"], told["output"]) == ("verify", "100%", f"{gcs}/arc/_archivae/verified")
+    assert job["name"].startswith("archivae-verify-") and not hinted(graph)
+    assert not Folder(f"{gcs}/arc").own("verified")
 
 
 def test_the_job_of_a_gpu_on_every_worker(gcs: str, service: DataflowStandIn) -> None:

@@ -114,6 +114,7 @@ def test_prime_chooses_its_machines() -> None:
         ),
         (["--accelerator=cpu", "--input=photos"], "the source 'photos' is not gs://"),
         (["--accelerator=cpu", "--output=archive"], "the destination 'archive' is not gs://"),
+        (["--accelerator=cpu", "--operation=verify", "--against=photos"], "--against 'photos' is not gs://"),
         (["--accelerator=cpu", "--model=run/photo.safetensors"], "copy it to gs://"),
     ],
 )
