@@ -15,6 +15,8 @@ from archivae.storage.store import Span, Store, StoredObject
 
 LARGEST_SPAN = 1 << 30
 """The most bytes that are read of an archive's member."""
+_SPAN_TRIES = 2
+"""Bytes may be damaged on their way: what is damaged in the store comes so each time."""
 
 
 def store_of(uri: str) -> Store:
@@ -53,20 +55,22 @@ def read_span(span: Span) -> bytes:
 
 
 def read_framed_span(span: Span, before: int, after: int) -> tuple[bytes, bytes, bytes]:
-    """The bytes of a span between so many that lie before and after it, these unchecked: all in one request.
+    """The bytes of a span between so many that lie before and after it, these unchecked: all in one request,
+    or two where the first brings damaged bytes.
 
     StorageError if the span is damaged, or longer than `LARGEST_SPAN`.
     """
     if not 0 <= span.length <= LARGEST_SPAN or span.offset < before:
         raise StorageError(f"cannot read {span}: expected at most {LARGEST_SPAN} bytes; the index is damaged")
-    framed = read_range(span.uri, span.offset - before, before + span.length + after)
-    data = framed[before : before + span.length]
-    if len(data) != span.length or google_crc32c.value(data) != span.crc:
-        raise StorageError(
-            f"cannot read {span.uri!r}: the {span.length} bytes at {span.offset} are damaged, their CRC-32C is not "
-            f"{span.crc:08x}; take the picture from a copy of the shard"
-        )
-    return framed[:before], data, framed[before + span.length :]
+    for _ in range(_SPAN_TRIES):
+        framed = read_range(span.uri, span.offset - before, before + span.length + after)
+        data = framed[before : before + span.length]
+        if len(data) == span.length and google_crc32c.value(data) == span.crc:
+            return framed[:before], data, framed[before + span.length :]
+    raise StorageError(
+        f"cannot read {span.uri!r}: the {span.length} bytes at {span.offset} are damaged, their CRC-32C is not "
+        f"{span.crc:08x}; take the picture from a copy of the shard"
+    )
 
 
 def write_object(uri: str, data: bytes, *, scratch: str) -> str:
