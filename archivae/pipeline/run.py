@@ -27,6 +27,7 @@ from archivae.pipeline.summary import Summary, read_summary
 from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive
+from archivae.storage.lease import leased
 from archivae.transforms import Job
 from archivae.transforms.plan import list_inputs, plan_here
 from archivae.transforms.residency import CodecSource
@@ -73,15 +74,23 @@ def run(
         return DryRun(len(sizes), sum(sizes))
     hint = _check_hardware(runner, options, settings, job)
     next(list_inputs(job), None)  # a source that holds nothing is an error now, not in a worker
+    with leased(job.destination, job.run) if _is_waited_for(options) else nullcontext():
+        return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
+
+
+def _run_alone(
+    options: PipelineOptions, settings: Settings, job: Job, hint: str, watch: bool
+) -> Summary | Submitted:
+    """Run a job whose destination is its own for so long."""
     check_destination(job, settings)
-    remove_stale_scratch(job.destination)
+    remove_stale_scratch(job.destination, age=0)
     began = time.monotonic()
     shards = plan_shards(job, settings) if settings.archive else None
     if settings.archive and shards is None:
         done = len(ArchiveIndex(index_uri(job.destination))) if is_archive(job.destination) else 0
         return Summary(settings.operation, job.destination, (), done, time.monotonic() - began)
     before = published_before(job, shards) if shards else 0
-    with _watched(runner in LOCAL_RUNNERS and watch, settings.operation) as progress:
+    with _watched(watch, settings.operation) as progress:
         result = submit(options, settings, replace(job, progress=progress, shards=shards), hint)
     if not _is_waited_for(options):
         return Submitted(_job_id(result))

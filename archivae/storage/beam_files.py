@@ -65,6 +65,16 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
     raise _read_only("write", uri)
 
 
+def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+    """Refused, as `write` is."""
+    raise _read_only("write", uri)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """Refused, as `delete` is."""
+    raise _read_only("delete", uri)
+
+
 def delete(uri: str) -> None:
     """Refused: Beam's own would take the name for a pattern."""
     raise _read_only("delete", uri)

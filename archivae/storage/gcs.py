@@ -148,11 +148,37 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
         return _write(uri, send, size, crc)
 
 
+def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+    """Upload under the precondition that the object is of the generation in ``expected``, or that there is none."""
+    bucket_name, key = split_object(uri)
+    with explained("write", uri):
+        bucket = client().bucket(bucket_name)
+
+        def send(blob: Blob, kind: str, generation: int) -> None:
+            blob.upload_from_string(
+                data, content_type=kind, checksum="crc32c", if_generation_match=generation, **PATIENCE
+            )
+
+        blob = _upload(bucket, key, send, 0 if expected is None else _generation(expected))
+    # What stands there may be our own, from an upload that was retried after its answer got lost.
+    ours = blob is not None and (blob.size, blob.crc32c) == (len(data), _spelled(google_crc32c.value(data)))
+    return _fingerprint(blob) if ours else None
+
+
 def delete(uri: str) -> None:
     """Delete one object; nothing if it is not there."""
     bucket, key = split_object(uri)
     with explained("delete", uri), suppress(NotFound):
         client().bucket(bucket).blob(key).delete(**PATIENCE)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """Delete the object if it is of the generation in ``expected``."""
+    bucket, key = split_object(uri)
+    with explained("delete", uri), suppress(NotFound, PreconditionFailed):
+        client().bucket(bucket).blob(key).delete(if_generation_match=_generation(expected), **PATIENCE)
+        return True
+    return False
 
 
 def clear(folder: str) -> None:
@@ -252,6 +278,10 @@ def _written(blob: Blob) -> float:
 
 def _fingerprint(blob: Blob) -> str:
     return f"gcs:{blob.generation}:{blob.crc32c}"
+
+
+def _generation(fingerprint: str) -> int:
+    return int(fingerprint.split(":")[1])
 
 
 @contextmanager

@@ -44,6 +44,23 @@ def read_object(uri: str, *, limit: int | None = None, generation: int | None = 
     return store_of(uri).read(normal(uri), limit, generation)
 
 
+def read_listed(found: StoredObject, limit: int) -> bytes:
+    """All bytes of an object as it was listed, or of an archive's member. StorageError if it has changed since."""
+    if found.span is not None:
+        return read_span(found.span)
+    generation = generation_of(found.fingerprint)
+    data = read_object(found.uri, limit=limit, generation=generation)
+    # Where versions can't be asked for, what was read is the version listed if it still is the one that is there.
+    if generation is None and _changed(found):
+        raise StorageError(f"cannot read {found.uri!r}: it has changed since it was listed; run again")
+    return data
+
+
+def _changed(found: StoredObject) -> bool:
+    now = stat_object(found.uri)
+    return now is None or now.fingerprint != found.fingerprint
+
+
 def read_range(uri: str, offset: int, length: int) -> bytes:
     """``length`` bytes of an object from ``offset`` on, fewer where it ends before; in one request, unchecked."""
     return store_of(uri).read_range(normal(uri), offset, length)
@@ -85,6 +102,19 @@ def write_object(uri: str, data: bytes, *, scratch: str) -> str:
 def write_pieces(uri: str, pieces: Iterable[bytes], *, scratch: str) -> str:
     """`write_object` for what is too large for memory: ``pieces`` are drawn once, and gathered on disk."""
     return store_of(uri).write_pieces(normal(uri), pieces, scratch)
+
+
+def write_if(uri: str, data: bytes, expected: str | None, *, scratch: str) -> str | None:
+    """`write_object` if the object has the fingerprint ``expected``, None: if there is none; None if it has another.
+
+    Of two that try at once one alone succeeds. StorageError where a store has no way to tell.
+    """
+    return store_of(uri).write_if(normal(uri), data, expected, scratch)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """`delete_object` if the object has the fingerprint ``expected``; whether it had."""
+    return store_of(uri).delete_if(normal(uri), expected)
 
 
 def delete_object(uri: str) -> None:

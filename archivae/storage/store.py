@@ -75,8 +75,14 @@ class Store(Protocol):
     def write_pieces(self, uri: str, pieces: Iterable[bytes], scratch: str) -> str:
         """The same for an object that is too large for memory, given piece by piece."""
 
+    def write_if(self, uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+        """`write` if the object has the fingerprint ``expected``, None: if there is none; None if it has another."""
+
     def delete(self, uri: str) -> None:
         """Delete one object; nothing if it is not there."""
+
+    def delete_if(self, uri: str, expected: str) -> bool:
+        """`delete` if the object has the fingerprint ``expected``; whether it had."""
 
     def clear(self, folder: str) -> None:
         """Delete every object below ``folder``, and the folder itself where such things exist."""

@@ -1,13 +1,15 @@
-"""``flaky``: a bucket behind a proxy that injects faults, with less patience than users have."""
+"""``flaky``: a bucket behind a proxy that injects faults, with less patience than users have. ``place``: any folder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from archivae.storage import gcs
+from tests.end_to_end.jobs import Folder
 from tests.faulty_proxy import FaultyProxy, faulty_proxy
 
 
@@ -24,3 +26,9 @@ def proxy(gcs_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyPr
 def flaky(proxy: FaultyProxy, gcs: str) -> str:
     """``gs://`` and the name of a bucket behind ``proxy``."""
     return gcs
+
+
+@pytest.fixture(params=["local", "gs"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
+    """An empty folder, once on the local disk and once in a bucket."""
+    return Folder(str(tmp_path / "place") if request.param == "local" else request.getfixturevalue("gcs"))
