@@ -21,6 +21,7 @@ from archivae.pipeline.archive_job import objects_left, plan_shards, published_b
 from archivae.pipeline.dataflow.gpus import GPUS
 from archivae.pipeline.dataflow.submission import DATAFLOW_RUNNERS, prepare
 from archivae.pipeline.graph import build
+from archivae.pipeline.local_workers import watch_workers
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
 from archivae.pipeline.summary import Summary, read_summary
@@ -78,9 +79,7 @@ def run(
         return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
 
 
-def _run_alone(
-    options: PipelineOptions, settings: Settings, job: Job, hint: str, watch: bool
-) -> Summary | Submitted:
+def _run_alone(options: PipelineOptions, settings: Settings, job: Job, hint: str, watch: bool) -> Summary | Submitted:
     """Run a job whose destination is its own for so long."""
     check_destination(job, settings)
     remove_stale_scratch(job.destination, age=0)
@@ -128,6 +127,7 @@ def submit(options: PipelineOptions, settings: Settings, job: Job, hint: str = "
     except ValueError as error:  # Beam's own check of the options
         raise UsageError(f"the runner refuses the options: {error}") from error
     build(pipeline, settings, job, hint)
+    watch_workers()
     try:
         result = pipeline.run()
         if _is_waited_for(options):
