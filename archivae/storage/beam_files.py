@@ -46,7 +46,7 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     return data
 
 
-def read_range(uri: str, offset: int, length: int) -> bytes:
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
     """``length`` bytes from ``offset`` on; fewer where the object ends before."""
     uncompressed = CompressionTypes.UNCOMPRESSED
     with _explained("read", uri), _file_system(uri).open(uri, compression_type=uncompressed) as file:

@@ -104,14 +104,14 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
         return _download(blob, uri, limit)
 
 
-def read_range(uri: str, offset: int, length: int) -> bytes:
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
     """``length`` bytes from ``offset`` on; fewer where the object ends before. GCS has no checksum of a part."""
     bucket, key = split_object(uri)
     if length <= 0:
         return b""
     sink = _BoundedBuffer(uri, length)
     with explained("read", uri):
-        blob = client().bucket(bucket).blob(key)
+        blob = client().bucket(bucket).blob(key, generation=generation)
         try:
             blob.download_to_file(sink, start=offset, end=offset + length - 1, checksum=None, **PATIENCE)
         except RequestRangeNotSatisfiable:  # the object ends before

@@ -65,8 +65,8 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     return data
 
 
-def read_range(uri: str, offset: int, length: int) -> bytes:
-    """``length`` bytes from ``offset`` on; fewer where the file ends before."""
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
+    """``length`` bytes from ``offset`` on; fewer where the file ends before. Files have no generations."""
     path = normal(uri)
     with explained("read", path), open(path, "rb") as file:
         length = min(length, max(0, os.fstat(file.fileno()).st_size - offset))  # what a read would allocate

@@ -50,20 +50,31 @@ def read_listed(found: StoredObject, limit: int) -> bytes:
         return read_span(found.span)
     generation = generation_of(found.fingerprint)
     data = read_object(found.uri, limit=limit, generation=generation)
-    # Where versions can't be asked for, what was read is the version listed if it still is the one that is there.
-    if generation is None and _changed(found):
-        raise StorageError(f"cannot read {found.uri!r}: it has changed since it was listed; run again")
+    if generation is None and _changed(found.uri, found.fingerprint):
+        raise _changed_since(found.uri)
     return data
 
 
-def _changed(found: StoredObject) -> bool:
-    now = stat_object(found.uri)
-    return now is None or now.fingerprint != found.fingerprint
+def _changed(uri: str, fingerprint: str) -> bool:
+    now = stat_object(uri)
+    return now is None or now.fingerprint != fingerprint
 
 
-def read_range(uri: str, offset: int, length: int) -> bytes:
-    """``length`` bytes of an object from ``offset`` on, fewer where it ends before; in one request, unchecked."""
-    return store_of(uri).read_range(normal(uri), offset, length)
+def _changed_since(uri: str) -> StorageError:
+    return StorageError(f"cannot read {uri!r}: it has changed since it was listed; run again")
+
+
+def read_range(uri: str, offset: int, length: int, fingerprint: str = "") -> bytes:
+    """``length`` bytes of an object from ``offset`` on, fewer where it ends before; in one request, unchecked.
+
+    With a ``fingerprint``: of the object as it was listed. StorageError if it has changed since.
+    """
+    generation = generation_of(fingerprint)
+    data = store_of(uri).read_range(normal(uri), offset, length, generation)
+    # Where versions can't be asked for, what was read is the version listed if it still is the one that is there.
+    if fingerprint and generation is None and _changed(uri, fingerprint):
+        raise _changed_since(uri)
+    return data
 
 
 def read_span(span: Span) -> bytes:
@@ -80,13 +91,13 @@ def read_framed_span(span: Span, before: int, after: int) -> tuple[bytes, bytes,
     if not 0 <= span.length <= LARGEST_SPAN or span.offset < before:
         raise StorageError(f"cannot read {span}: expected at most {LARGEST_SPAN} bytes; the index is damaged")
     for _ in range(_SPAN_TRIES):
-        framed = read_range(span.uri, span.offset - before, before + span.length + after)
+        framed = read_range(span.uri, span.offset - before, before + span.length + after, span.fingerprint)
         data = framed[before : before + span.length]
-        if len(data) == span.length and google_crc32c.value(data) == span.crc:
+        if len(data) == span.length and span.crc in (None, google_crc32c.value(data)):
             return framed[:before], data, framed[before + span.length :]
     raise StorageError(
         f"cannot read {span.uri!r}: the {span.length} bytes at {span.offset} are damaged, their CRC-32C is not "
-        f"{span.crc:08x}; take the picture from a copy of the shard"
+        f"{span.crc or 0:08x}; take the picture from a copy of that file"
     )
 
 

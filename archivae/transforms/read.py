@@ -15,7 +15,7 @@ from archivae.errors import ArchivaeError
 from archivae.images import is_picture, picture_ending
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.stopwatch import take_seconds, timed
-from archivae.storage import list_source
+from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.objects import read_listed
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.metrics import StepMetrics
@@ -80,13 +80,15 @@ class ReadImages(beam.PTransform):
         return (
             root
             | "Source" >> beam.Create([self._source])
-            | "List" >> beam.FlatMap(_list, exclude=self._exclude)
+            | "Parts" >> beam.FlatMap(list_parts, exclude=self._exclude)
+            | "Spread parts" >> beam.Reshuffle()
+            | "List" >> beam.FlatMap(_items)
             | "Spread names" >> beam.Reshuffle()
             | "Read" >> ReadObjects()
         )
 
 
-def _list(source: str, exclude: str | None) -> Iterator[Item]:
-    for found in list_source(source, exclude=exclude):
+def _items(part: Part) -> Iterator[Item]:
+    for found in list_part(part):
         name = spelled_out(found.name)
         yield Item(replace(found, uri=spelled_out(found.uri), name=name), name)
