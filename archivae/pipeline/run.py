@@ -30,7 +30,7 @@ from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.storage.lease import leased
 from archivae.transforms import Job
-from archivae.transforms.plan import list_inputs, plan_here
+from archivae.transforms.plan import list_input_parts, plan_here
 from archivae.transforms.residency import CodecSource
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
@@ -74,7 +74,7 @@ def run(
         sizes = [max(source.size, 0) for source in _objects(job, settings)]
         return DryRun(len(sizes), sum(sizes))
     hint = _check_hardware(runner, options, settings, job)
-    next(list_inputs(job), None)  # a source that holds nothing is an error now, not in a worker
+    next(list_input_parts(job), None)  # a source that holds nothing is an error now, not in a worker
     with leased(job.destination, job.run) if _is_waited_for(options) else nullcontext():
         return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
 

@@ -20,7 +20,7 @@ from archivae.storage.tar import TarMember, scan
 from archivae.storage.tf_example import find_picture
 
 _TAR = re.compile(r"\.tar$", re.IGNORECASE)
-_RECORDS = re.compile(r"\.tfrecords?(-\d+-of-\d+)?$", re.IGNORECASE)
+_RECORDS = re.compile(r"\.tfrecords?(-[\d*?]+(?:-of-[\d*?]+)?)?$", re.IGNORECASE)
 _PACKED = re.compile(r"\.(tar|tfrecords?)\.(gz|bz2|xz|zst)$|\.tgz$", re.IGNORECASE)
 
 _READ_AHEAD = 4 << 20
@@ -40,7 +40,7 @@ class _Found(NamedTuple):
 
 
 def is_pack(uri: str) -> bool:
-    """Whether the name says that this is a tar or TFRecord file. UsageError for one that is compressed as a whole."""
+    """Whether the name, or a glob for names, says that these are tar or TFRecord files. UsageError for one that is compressed as a whole."""
     if _PACKED.search(uri):
         raise UsageError(f"expected a plain tar or TFRecord file, found the compressed {uri!r}: decompress it first")
     return bool(_TAR.search(uri) or _RECORDS.search(uri))

@@ -12,7 +12,7 @@ from apache_beam.pvalue import PCollection
 
 from archivae.bitstream.container import QUALITY_STEP
 from archivae.errors import ArchivaeError
-from archivae.images import MAX_PIXELS, READ_WORDS, ReadOptions, open_picture
+from archivae.images import MAX_PIXELS, READ_WORDS, ReadOptions, open_picture, promised_pixels
 from archivae.images.picture import Depth, Frames
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.adopt import adopt
@@ -23,7 +23,7 @@ from archivae.operations.rate import RATE_WORDS, Quality, Rate, pick_rate
 from archivae.operations.source import Encoded, Source
 from archivae.stopwatch import timed
 from archivae.storage import read_object
-from archivae.transforms.batching import BatchingFn
+from archivae.transforms.batching import PIXELS_AHEAD, BatchingFn
 from archivae.transforms.item import Item
 from archivae.transforms.residency import CodecSource
 
@@ -75,6 +75,7 @@ class _Waiting:
 
 class _EncodeFn(BatchingFn[_Waiting]):
     step = "encode"
+    prepared_ahead = 3
 
     def __init__(self, source: CodecSource, rate: Rate, max_pixels: int, options: ReadOptions) -> None:
         self._source = source
@@ -99,6 +100,10 @@ class _EncodeFn(BatchingFn[_Waiting]):
         facts = replace(item.facts, height=height, width=width)
         waiting = _Waiting(replace(item, facts=facts), Source(picture, item.data))
         return (height, width), waiting, sum(frame.pixels.shape[0] * frame.pixels.shape[1] for frame in picture.frames)
+
+    def weigh(self, item: Item) -> int:
+        known = promised_pixels(item.data) if self._options.frames == "first" else None
+        return PIXELS_AHEAD + 1 if known is None else known
 
     def work(self, batch: Sequence[_Waiting]) -> list[Item]:
         adopted = [self._adopted(waiting) for waiting in batch]

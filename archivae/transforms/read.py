@@ -10,6 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
+from apache_beam.utils.windowed_value import WindowedValue
 
 from archivae.errors import ArchivaeError
 from archivae.images import is_picture, picture_ending
@@ -17,11 +18,15 @@ from archivae.operations.names import ARCHIVE_ENDING
 from archivae.stopwatch import take_seconds, timed
 from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.objects import read_listed
+from archivae.transforms.ahead import Ahead
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.metrics import StepMetrics
 
 MAX_BYTES = 1 << 30
 """The largest object that is read."""
+OBJECTS_AHEAD = 8
+BYTES_AHEAD = 128 << 20
+"""What may lie read and waiting; a larger object is read alone."""
 
 
 def read_item(item: Item, *, pictures_only: bool, max_bytes: int = MAX_BYTES) -> Item:
@@ -55,17 +60,37 @@ class ReadObjects(beam.PTransform):
 
 
 class _ReadFn(beam.DoFn):
+    """Reads ahead: while one object is passed on, which takes as long as all that is done with it, the next ones come."""
+
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
 
     def setup(self) -> None:
         self._metrics = StepMetrics("read")
+        self._reading = Ahead(self._read, OBJECTS_AHEAD, BYTES_AHEAD)
 
-    def process(self, item: Item) -> Iterator[Item]:
-        item = read_item(item, **self._settings)
-        self._metrics.bytes_in.inc(len(item.data))
-        self._metrics.add_seconds(take_seconds())
-        yield item
+    def teardown(self) -> None:
+        self._reading.close()
+
+    def process(
+        self, item: Item, timestamp: Any = beam.DoFn.TimestampParam, window: Any = beam.DoFn.WindowParam
+    ) -> Iterator[WindowedValue]:
+        for found in self._reading.add((item, timestamp, window), max(item.source.size, 0)):
+            yield self._passed_on(found)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for found in self._reading.drain():
+            yield self._passed_on(found)
+
+    def _read(self, arrived: tuple[Item, Any, Any]) -> tuple[WindowedValue, dict[str, float]]:
+        item, timestamp, window = arrived
+        return WindowedValue(read_item(item, **self._settings), timestamp, (window,)), take_seconds()
+
+    def _passed_on(self, found: tuple[WindowedValue, dict[str, float]]) -> WindowedValue:
+        value, seconds = found
+        self._metrics.bytes_in.inc(len(value.value.data))
+        self._metrics.add_seconds(seconds)
+        return value
 
 
 class ReadImages(beam.PTransform):
