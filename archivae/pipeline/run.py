@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions, TestOptions
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeException
@@ -57,24 +58,30 @@ class Submitted:
 
 
 def run(
-    argv: Sequence[str] | PipelineOptions, watch: bool = True, named: bool | None = None
+    argv: Sequence[str] | PipelineOptions,
+    watch: bool = True,
+    named: bool | None = None,
+    retry_failed: bool = True,
 ) -> Summary | DryRun | Submitted:
     """Run one job to its end, if it is to be waited for, and say what became of it.
 
     ``watch`` shows a progress bar for local runners. ``named``: whether each object is meant to be what the operation
-    takes; by default so where the source is an object or a list of them. Raises an ArchivaeError before anything is
+    takes; by default so where the source is an object or a list of them. ``retry_failed``: work again on what failed
+    before and has not changed. Raises an ArchivaeError before anything is
     read where the options, the accelerator or the destination are wrong.
     """
     options = argv if isinstance(argv, PipelineOptions) else PipelineOptions(list(argv))
     settings = Settings.from_options(options)
+    FileSystems.set_options(options)  # so that --s3_endpoint_url and its like count here as in workers
     runner = _pick_runner(options)
-    job = make_job(settings, named=named)
+    job = replace(make_job(settings, named=named), retry_failed=retry_failed)
     if options.view_as(TestOptions).dry_run:
         check_destination(job, settings)
         sizes = [max(source.size, 0) for source in _objects(job, settings)]
         return DryRun(len(sizes), sum(sizes))
     hint = _check_hardware(runner, options, settings, job)
-    next(list_input_parts(job), None)  # a source that holds nothing is an error now, not in a worker
+    if not settings.notifications:
+        next(list_input_parts(job), None)  # a source that holds nothing is an error now, not in a worker
     with leased(job.destination, job.run) if _is_waited_for(options) else nullcontext():
         return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
 

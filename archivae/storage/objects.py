@@ -27,7 +27,7 @@ def store_of(uri: str) -> Store:
     if scheme == "gs":
         return gcs
     # Beam takes two seconds to import, and local files and gs:// do without it.
-    return cast(Store, importlib.import_module("archivae.storage.beam_files"))
+    return cast(Store, importlib.import_module(f"archivae.storage.{'s3' if scheme == 's3' else 'beam_files'}"))
 
 
 def stat_object(uri: str) -> StoredObject | None:

@@ -34,7 +34,8 @@ class Job:
 
     ``options`` is the canonical JSON of all that decides the outputs. ``named``: the source is one object or a list of
     objects, not a folder or glob, so each is meant to be what the operation takes. ``shards``: what goes into which
-    shard of an archive; None where each picture becomes a file of its own.
+    shard of an archive; None where each picture becomes a file of its own. ``retry_failed``: what failed and has not
+    changed since is worked on again.
     """
 
     operation: str
@@ -47,6 +48,7 @@ class Job:
     progress: str = ""
     named: bool = False
     shards: Round | None = None
+    retry_failed: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> Archiva
 
 def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: bool) -> bool:
     unchanged = (row.source, row.fingerprint, row.options) == (source.uri, source.fingerprint, job.options)
-    return unchanged and (row.status == "not-a-picture" or (row.status == "done" and target_there))
+    over = row.status == "not-a-picture" or (row.status == "failed" and not job.retry_failed)
+    return unchanged and (over or (row.status == "done" and target_there))
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
