@@ -60,7 +60,7 @@ def test_a_stream_of_messages_becomes_an_archive(gcs: str) -> None:
     for name in names:
         stream.add_elements([told(source.path(name))])
     stream.advance_processing_time(10).add_elements([told(source.path("later.png"))]).advance_watermark_to_infinity()
-    with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner", "--streaming"])) as pipeline:
+    with beam.Pipeline(options=PipelineOptions(["--runner=BundleBasedDirectRunner", "--streaming"])) as pipeline:
         _ = (
             pipeline
             | stream
@@ -75,15 +75,15 @@ def test_a_stream_of_messages_becomes_an_archive(gcs: str) -> None:
 
 
 def test_the_job_reads_the_subscription() -> None:
-    words = ["--operation=encode", "--input=gs://b/in", "--output=gs://b/out", "--notifications=projects/p/subscriptions/s"]
+    words = ["--operation=encode", "--input=gs://b/in", "--output=gs://b/out", "--notifications=projects/project/subscriptions/pictures"]
     options = PipelineOptions([*words, "--streaming"])
     pipeline = beam.Pipeline(options=options)
     build(pipeline, Settings.from_options(options), job("gs://b/in", "gs://b/out"))
-    assert "projects/p/subscriptions/s" in str(pipeline.to_runner_api())
+    assert "projects/project/subscriptions/pictures" in str(pipeline.to_runner_api())
 
 
 @pytest.mark.parametrize("extra", [["--archive"], ["--watch=5"], ["--overwrite"]])
 def test_what_does_not_go_together_is_refused(extra: list[str]) -> None:
-    words = ["--operation=encode", "--input=a", "--output=b", "--notifications=projects/p/subscriptions/s"]
+    words = ["--operation=encode", "--input=a", "--output=b", "--notifications=projects/project/subscriptions/pictures"]
     with pytest.raises(UsageError):
         Settings.from_options(PipelineOptions([*words, *extra]))
