@@ -39,7 +39,8 @@ def main() -> None:
     parser.add_argument("--guided", type=Path, metavar="CORPUS", help="folder that atheris keeps what it finds in")
     arguments, of_atheris = parser.parse_known_args()
     if arguments.guided:
-        return guided(arguments.guided, of_atheris)
+        guided(arguments.guided, of_atheris)
+        return
     for data in seeds().values():  # compile what there is to compile
         assert decodes(data)
     before = peak_bytes()

@@ -1,6 +1,6 @@
 """What benchmarks/scale.py measures, each in a process of its own: prints its figures as JSON.
 
-    python -m benchmarks.scale_jobs encode SOURCE DESTINATION WORKERS
+python -m benchmarks.scale_jobs encode SOURCE DESTINATION WORKERS
 """
 
 from __future__ import annotations

@@ -21,7 +21,13 @@ from archivae.storage.objects import clear_own, delete_object, read_object, stat
 from archivae.storage.store import Span, StoredObject
 
 _SPAN = pa.struct(
-    [("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.int64()), ("fingerprint", pa.string())]
+    [
+        ("uri", pa.string()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+        ("crc", pa.int64()),
+        ("fingerprint", pa.string()),
+    ]
 )
 _COLUMNS = {"uri": pa.string(), "name": pa.string(), "size": pa.int64(), "fingerprint": pa.string(), "span": _SPAN}
 _SCHEMA = pa.schema(list(_COLUMNS.items()))

@@ -82,7 +82,9 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
     root = f"{key.removesuffix('/')}/" if key else ""
     skipped = skip if skip and is_below(skip, f"gs://{bucket}/{root}") else None
     with explained("list", folder):
-        found = client().list_blobs(bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED, **PATIENCE)
+        found = client().list_blobs(
+            bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED, **PATIENCE
+        )
         for blob in found:
             uri = f"gs://{bucket}/{blob.name}"
             placeholder = blob.name.endswith("/") and not blob.size
@@ -142,7 +144,13 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
         size = file.tell()
 
         def send(blob: Blob, kind: str, generation: int) -> None:
-            options: dict[str, Any] = {"rewind": True, "size": size, "content_type": kind, "checksum": "crc32c", **PATIENCE}
+            options: dict[str, Any] = {
+                "rewind": True,
+                "size": size,
+                "content_type": kind,
+                "checksum": "crc32c",
+                **PATIENCE,
+            }
             blob.upload_from_file(file, if_generation_match=generation, **options)
 
         return _write(uri, send, size, crc)

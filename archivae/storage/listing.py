@@ -15,7 +15,6 @@ from archivae.storage.store import MISSING, StoredObject
 from archivae.storage.threads import map_in_order
 from archivae.storage.uri_lists import is_uri_list, read_given_names, read_uri_list
 
-
 _LISTED_TOGETHER = 512
 """Objects of a list that are looked up by one worker."""
 
@@ -106,7 +105,10 @@ def _as_glob(source: str, skip: str | None) -> Iterator[Part]:
         return _listed([entry.uri for entry in matching], skip)
     if is_pack(source):
         # As the names of their members sort, which begin with theirs and a slash.
-        return (Part(packs=((pack, name),)) for name, pack in sorted(((stem(e.name), e) for e in matching), key=_in_its_folder))
+        return (
+            Part(packs=((pack, name),))
+            for name, pack in sorted(((stem(e.name), e) for e in matching), key=_in_its_folder)
+        )
     return _together(matching)
 
 

@@ -40,7 +40,7 @@ class _Found(NamedTuple):
 
 
 def is_pack(uri: str) -> bool:
-    """Whether the name, or a glob for names, says that these are tar or TFRecord files. UsageError for one that is compressed as a whole."""
+    """Whether the name, or a glob for names, is of tar or TFRecord files. UsageError if they are compressed as a whole."""
     if _PACKED.search(uri):
         raise UsageError(f"expected a plain tar or TFRecord file, found the compressed {uri!r}: decompress it first")
     return bool(_TAR.search(uri) or _RECORDS.search(uri))

@@ -132,7 +132,7 @@ def clear(folder: str) -> None:
 
 def _client() -> Any:
     """This thread's own client, for it keeps what it reads from open; another where the options are others."""
-    options = FileSystems.get_filesystem("s3://")._options or {}
+    options = getattr(FileSystems.get_filesystem("s3://"), "_options", None) or {}
     key = (os.getpid(), id(options) if options else 0, os.environ.get("AWS_ENDPOINT_URL"))
     try:
         if getattr(_threads, "key", None) != key:
@@ -189,7 +189,8 @@ def _upload(bucket: str, key: str, file: Any) -> set[str]:
     """Upload a file in parts; the ETags that the object may have then. Killed on the way, it leaves parts, no object."""
     client = _client()
     upload = client.create_multipart_upload(messages.UploadRequest(bucket, key, "application/octet-stream")).upload_id
-    sums, parts = [], []
+    sums: list[bytes] = []
+    parts: list[dict[str, Any]] = []
     file.seek(0)
     while (part := file.read(_PART_BYTES)) or not parts:
         sums.append(hashlib.md5(part).digest())
@@ -244,6 +245,8 @@ def _explained(verb: str, uri: str) -> Iterator[None]:
         yield
     except messages.S3ClientError as error:
         reason = "there is no such object or bucket" if error.code == _NOT_THERE else str(error)
-        raise StorageError(f"cannot {verb} {uri!r}: {reason}; check the name, the credentials and the network") from error
+        raise StorageError(
+            f"cannot {verb} {uri!r}: {reason}; check the name, the credentials and the network"
+        ) from error
     except OSError as error:
         raise StorageError(f"cannot {verb} {uri!r}: {error}; check the network, then run again") from error

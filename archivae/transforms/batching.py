@@ -77,8 +77,9 @@ class BatchingFn(beam.DoFn, Generic[Prepared]):
         }
 
     def teardown(self) -> None:
-        for ahead in (self._preparing, *self._workings.values()):
-            ahead.close()
+        self._preparing.close()
+        for working in self._workings.values():
+            working.close()
 
     def start_bundle(self) -> None:
         self._buckets: Buckets[_Waiting[Prepared]] = Buckets(lambda: self.batch_limit)

@@ -21,7 +21,7 @@ from tests.samples import photo_file
 
 
 @pytest.fixture
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Makes the disk hold but so many bytes more, as write(2) sees it."""
     left = [1 << 60]
     open_file = open
@@ -52,7 +52,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]
         return Full(file) if "x" in mode else file
 
     monkeypatch.setattr(disk, "open", opened, raising=False)
-    yield lambda count: left.__setitem__(0, count)
+    return lambda count: left.__setitem__(0, count)
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, full_disk: Callable[[int], None]) -> None:

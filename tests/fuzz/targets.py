@@ -16,7 +16,6 @@ from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.tar import TarMember, scan
 from tests.samples import small_codec
 
-
 _scratch = tempfile.TemporaryDirectory(prefix="archivae-fuzz-")
 
 

@@ -52,7 +52,9 @@ def field(number: int, data: bytes) -> bytes:
 
 def example(features: dict[str, bytes]) -> bytes:
     """A tf.train.Example of byte strings, and a label that is a number."""
-    entries = [field(1, field(1, key.encode()) + field(2, field(1, field(1, value)))) for key, value in features.items()]
+    entries = [
+        field(1, field(1, key.encode()) + field(2, field(1, field(1, value)))) for key, value in features.items()
+    ]
     label = field(1, field(1, b"image/class/label") + field(2, field(3, b"\x0a\x01\x07")))
     return field(1, label + b"".join(entries))
 

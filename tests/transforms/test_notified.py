@@ -20,6 +20,8 @@ from archivae.transforms.notified import take_notified
 from tests.end_to_end.jobs import Folder
 from tests.samples import MODEL, photo_file
 
+SUBSCRIPTION = "projects/project/subscriptions/pictures"
+
 
 def told(uri: str, event: str = "OBJECT_FINALIZE") -> PubsubMessage:
     bucket, _, key = uri.removeprefix("gs://").partition("/")
@@ -75,15 +77,20 @@ def test_a_stream_of_messages_becomes_an_archive(gcs: str) -> None:
 
 
 def test_the_job_reads_the_subscription() -> None:
-    words = ["--operation=encode", "--input=gs://b/in", "--output=gs://b/out", "--notifications=projects/project/subscriptions/pictures"]
+    words = [
+        "--operation=encode",
+        "--input=gs://b/in",
+        "--output=gs://b/out",
+        f"--notifications={SUBSCRIPTION}",
+    ]
     options = PipelineOptions([*words, "--streaming"])
     pipeline = beam.Pipeline(options=options)
     build(pipeline, Settings.from_options(options), job("gs://b/in", "gs://b/out"))
-    assert "projects/project/subscriptions/pictures" in str(pipeline.to_runner_api())
+    assert SUBSCRIPTION in str(pipeline.to_runner_api())
 
 
 @pytest.mark.parametrize("extra", [["--archive"], ["--watch=5"], ["--overwrite"]])
 def test_what_does_not_go_together_is_refused(extra: list[str]) -> None:
-    words = ["--operation=encode", "--input=a", "--output=b", "--notifications=projects/project/subscriptions/pictures"]
+    words = ["--operation=encode", "--input=a", "--output=b", f"--notifications={SUBSCRIPTION}"]
     with pytest.raises(UsageError):
         Settings.from_options(PipelineOptions([*words, *extra]))
