@@ -41,6 +41,7 @@ setup(
         "numba",
         "numpy",
         "pillow>=11.3",
+        "protobuf>=4.22",
         "pyarrow",
         "pytorch-msssim",
         "pyyaml",

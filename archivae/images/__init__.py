@@ -9,6 +9,7 @@ from archivae.images.reading import open_picture
 from archivae.images.rebuilding import pack_jpeg, unpack_jpeg
 from archivae.images.sizes import promised_pixels
 from archivae.images.sniffing import PICTURE_ENDINGS, is_picture, picture_ending
+from archivae.images.tf_example import encoded_picture
 from archivae.images.writing import ENDINGS, OutputFormat, write_picture
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Picture",
     "ReadOptions",
     "Sequence",
+    "encoded_picture",
     "fit",
     "is_picture",
     "open_picture",

@@ -14,11 +14,11 @@ from archivae.storage.archive_index import ArchiveIndex, IndexRow, merge_rows, w
 from archivae.storage.archive_layout import index_uri, shard_number
 from archivae.storage.archive_plan import Round, read_round
 from archivae.storage.names import normal
-from archivae.storage.objects import LARGEST_SPAN, clear_own, read_range, store_of
+from archivae.storage.objects import LARGEST_SPAN, clear_own, store_of
+from archivae.storage.ranged_file import Ahead
 from archivae.storage.store import StoredObject
 from archivae.storage.tar import Read, TarMember, scan
 
-_READ_AHEAD = 8 << 20
 _PARTS = "reindex"
 
 
@@ -72,7 +72,7 @@ def list_shards(archive: str) -> dict[int, StoredObject]:
 
 def scan_shard(shard: StoredObject, number: int) -> Iterator[IndexRow | str]:
     """A row for each whole picture of a shard, in words what is none. Memory holds one picture."""
-    read = _Ahead(shard.uri).read
+    read = Ahead(shard.uri).read
     for found in scan(read, shard.size):
         if isinstance(found, int):
             yield f"{shard.uri} is damaged at byte {found}"
@@ -129,17 +129,3 @@ def _row(member: TarMember, read: Read, number: int) -> IndexRow:
         raise StorageError(f"expected an {ARCHIVE_ENDING} file of at most {LARGEST_SPAN} bytes")
     data = read(member.offset, member.length)
     return index_row(read_bitstream(data), data, name, number, member.offset)
-
-
-class _Ahead:
-    """Ranges of an object that are asked for one after the other: read in few large requests."""
-
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-        self._at = 0
-        self._data = b""
-
-    def read(self, offset: int, length: int) -> bytes:
-        if not self._at <= offset <= offset + length <= self._at + len(self._data):
-            self._at, self._data = offset, read_range(self._uri, offset, max(length, _READ_AHEAD))
-        return self._data[offset - self._at : offset - self._at + length]

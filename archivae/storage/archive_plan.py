@@ -20,17 +20,11 @@ from archivae.storage.names import scratch_of
 from archivae.storage.objects import clear_own, delete_object, read_object, stat_object, write_object
 from archivae.storage.store import Span, StoredObject
 
-_SPAN = pa.struct(
-    [
-        ("uri", pa.string()),
-        ("offset", pa.int64()),
-        ("length", pa.int64()),
-        ("crc", pa.int64()),
-        ("fingerprint", pa.string()),
-    ]
+_PLACE = [("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.uint32())]
+_SPAN = pa.struct([*_PLACE, ("fingerprint", pa.string())])
+_SCHEMA = pa.schema(
+    [("uri", pa.string()), ("name", pa.string()), ("size", pa.int64()), ("fingerprint", pa.string()), ("span", _SPAN)]
 )
-_COLUMNS = {"uri": pa.string(), "name": pa.string(), "size": pa.int64(), "fingerprint": pa.string(), "span": _SPAN}
-_SCHEMA = pa.schema(list(_COLUMNS.items()))
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ def read_shard_plan(archive: str, shard: int) -> list[StoredObject]:
     uri = shard_plan_uri(archive, shard)
     data = read_object(uri)
     try:
-        table = pa.parquet.read_table(pa.BufferReader(data)).select(list(_COLUMNS)).cast(_SCHEMA)
+        table = pa.parquet.read_table(pa.BufferReader(data)).select(_SCHEMA.names).cast(_SCHEMA)
         return [StoredObject(**{**row, "span": row["span"] and Span(**row["span"])}) for row in table.to_pylist()]
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise _not_a_plan(uri, error) from error
@@ -116,10 +110,7 @@ def _write_round(archive: str, plan: Round) -> None:
 
 
 def _write_shard_plan(archive: str, shard: int, objects: Sequence[StoredObject]) -> None:
-    rows = [
-        {column: getattr(found, column) for column in _COLUMNS} | {"span": found.span and asdict(found.span)}
-        for found in objects
-    ]
+    rows = [asdict(found) for found in objects]
     sink = io.BytesIO()
     pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
     write_object(shard_plan_uri(archive, shard), sink.getvalue(), scratch=scratch_of(archive))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 
 from archivae.errors import NothingFoundError, UsageError
 from archivae.storage.globs import parse_glob
@@ -12,6 +12,7 @@ from archivae.storage.names import common_folder, is_below, is_own, normal, plai
 from archivae.storage.objects import stat_object, store_of
 from archivae.storage.packs import is_pack, list_pack, stem
 from archivae.storage.store import MISSING, StoredObject
+from archivae.storage.tfrecord import is_tfrecord
 from archivae.storage.threads import map_in_order
 from archivae.storage.uri_lists import is_uri_list, read_given_names, read_uri_list
 
@@ -49,8 +50,8 @@ def list_source(source: str, *, exclude: str | None = None) -> Iterator[StoredOb
     under ``exclude`` if that is strictly inside the source. Listing goes on while the iterator is drawn; only a list of
     objects is read at once, and the names in one pack.
 
-    Packs are tar and TFRecord files, given by their names or by a glob that ends as theirs do, as lists are; of several
-    packs each is a folder of its name. Those that merely lie in a folder are objects as any others.
+    Packs are tar files, given by their names or by a glob that ends as theirs do, as lists are; of several each is a
+    folder of its name. Those that merely lie in a folder are objects as any others.
 
     StorageError if nothing matches, UsageError for a list that is none.
     """
@@ -76,7 +77,7 @@ def _nothing_in(source: str) -> NothingFoundError:
     return NothingFoundError(
         f"expected objects under {source!r}, found none; check the name: "
         f"a folder, a file, a glob such as 'photos/**/*.jpg', a .txt, .lst, .csv or .parquet list of URIs, "
-        f"a .tar or a .tfrecord"
+        f"a .tar, a .tfrecord"
     )
 
 
@@ -117,10 +118,11 @@ def _in_its_folder(named: tuple[str, StoredObject]) -> str:
 
 
 def _together(found: Iterable[StoredObject]) -> Iterator[Part]:
-    """Objects that need no further look, so many at a time."""
+    """Objects that need no further look, so many at a time; TFRecord files, which are looked through, one by one."""
     entries = (entry for entry in found if not is_own(entry.name))
-    while batch := tuple(islice(entries, _LISTED_TOGETHER)):
-        yield Part(batch)
+    for alone, group in groupby(entries, key=lambda entry: is_tfrecord(entry.name)):
+        while batch := tuple(islice(group, 1 if alone else _LISTED_TOGETHER)):
+            yield Part(batch)
 
 
 def _listed(lists: list[str], skip: str | None) -> Iterator[Part]:

@@ -1,4 +1,4 @@
-"""A stored object as a file that can be read from anywhere: each place in one request."""
+"""Stored objects read in ranges: as a file that can be read from anywhere, or from one end to the other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,24 @@ from typing import Any
 
 from archivae.errors import StorageError
 from archivae.storage.objects import read_range
+
+_READ_AHEAD = 8 << 20
+
+
+class Ahead:
+    """Ranges of an object, with a ``fingerprint`` of that very one, asked for one after the other: in few large requests."""
+
+    def __init__(self, uri: str, fingerprint: str = "") -> None:
+        self._uri = uri
+        self._fingerprint = fingerprint
+        self._at = 0
+        self._data = b""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """``length`` bytes from ``offset`` on, fewer where the object ends before."""
+        if not self._at <= offset <= offset + length <= self._at + len(self._data):
+            self._at, self._data = offset, read_range(self._uri, offset, max(length, _READ_AHEAD), self._fingerprint)
+        return self._data[offset - self._at : offset - self._at + length]
 
 
 class RangedFile(io.RawIOBase):

@@ -32,10 +32,10 @@ class StoredObject:
 
     ``uri``: ``gs://bucket/key``, or the absolute path of a local file. ``name``: posix path relative to the source's
     root. ``size``: bytes, -1 if the object is not there. ``fingerprint``: changes when the content does;
-    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>``,
-    ``s3:<size>:<etag>``, ``crc32c:<size>:<crc32c>``,
-    ``pack:<offset>:<length>:<that of the pack>`` or ``missing``. ``written``: when this content was put there, seconds since 1970, UTC; 0 if that is not known. ``span``: where the bytes of an
-    archive's member lie; its ``uri`` is the one that it would have as a file of its own.
+    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>``, ``s3:<size>:<etag>``, ``crc32c:<size>:<crc32c>``,
+    ``pack:<offset>:<length>:<that of the pack>`` or ``missing``. ``written``: when this content was put there, seconds
+    since 1970, UTC; 0 if that is not known. ``span``: where the bytes of an archive's member, or a pack's, lie; its
+    ``uri`` is the one that it would have as a file of its own.
     """
 
     uri: str

@@ -24,6 +24,7 @@ from archivae.storage.archive_plan import Round
 from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
+from archivae.storage.tfrecord import with_records
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.progress import PLANNED, tally
 
@@ -118,7 +119,7 @@ def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: 
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
-    """What the job's source holds, an archive's members included; encode never takes ``.avae`` files."""
+    """What the job's source holds, in TFRecord files and archives of shards too; encode never takes ``.avae`` files."""
     if job.operation == "decode" and is_archive(job.source):
         yield from list_members(normal(job.source))
         return
@@ -151,7 +152,7 @@ class IndexPart:
 
 
 def _taken(sources: Iterator[StoredObject], job: Job) -> Iterator[StoredObject]:
-    for source in sources:
+    for source in sources if job.operation == "decode" else with_records(sources):
         if job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
 

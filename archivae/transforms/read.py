@@ -13,11 +13,13 @@ from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
 from archivae.errors import ArchivaeError
-from archivae.images import is_picture, picture_ending
+from archivae.images import encoded_picture, is_picture, picture_ending
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.stopwatch import take_seconds, timed
+from archivae.storage import StoredObject
 from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.objects import read_listed
+from archivae.storage.tfrecord import is_tfrecord, with_records
 from archivae.transforms.ahead import Ahead
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.metrics import StepMetrics
@@ -39,13 +41,18 @@ def read_item(item: Item, *, pictures_only: bool, max_bytes: int = MAX_BYTES) ->
     began = time.perf_counter()
     try:
         with timed("io"):
-            data = read_listed(item.source, max_bytes)
+            data = _picture_file(item.source, read_listed(item.source, max_bytes))
     except ArchivaeError as error:
         return item.failed("read", error)
     facts = replace(item.facts, sha256=hashlib.sha256(data).hexdigest())
     item = replace(item, data=data, facts=facts).with_seconds_since(began)
     named_picture = picture_ending(item.source.name) or item.source.name.endswith(ARCHIVE_ENDING)
     return item.not_a_picture() if pictures_only and not named_picture and not is_picture(data) else item
+
+
+def _picture_file(source: StoredObject, data: bytes) -> bytes:
+    """What was read, or the picture in it where it is a record of a TFRecord file."""
+    return encoded_picture(data) if source.span and is_tfrecord(source.span.uri) else data
 
 
 class ReadObjects(beam.PTransform):
@@ -94,7 +101,10 @@ class _ReadFn(beam.DoFn):
 
 
 class ReadImages(beam.PTransform):
-    """Lists a folder, glob, object or list of URIs and reads what it holds: root -> PCollection of `Item`."""
+    """Lists a folder, glob, object, list of URIs or tar and reads what it holds: root -> PCollection of `Item`.
+
+    A TFRecord file gives an item for each of its records.
+    """
 
     def __init__(self, source: str, *, exclude: str | None = None) -> None:
         super().__init__()
@@ -114,6 +124,6 @@ class ReadImages(beam.PTransform):
 
 
 def _items(part: Part) -> Iterator[Item]:
-    for found in list_part(part):
+    for found in with_records(list_part(part)):
         name = spelled_out(found.name)
         yield Item(replace(found, uri=spelled_out(found.uri), name=name), name)

@@ -1,4 +1,4 @@
-"""The commands in docs/dataflow.md, docs/archiving.md and docs/scale.md are ones that there are, and their tables say what the code does."""
+"""The commands in the guides are ones that there are, and their tables say what the code does."""
 
 from __future__ import annotations
 

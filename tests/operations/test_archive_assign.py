@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archivae.operations.archive_assign import assign, expected_bytes
 from archivae.operations.archive_new import unarchived
-from archivae.operations.rate import Lossless, MaxBytes, Quality
+from archivae.operations.rate import Lossless, MaxBytes, Quality, Rate, TargetBpp, TargetPsnr, TargetSsim
 from archivae.storage import StoredObject
 from archivae.storage.archive_index import IndexRow
 
@@ -17,7 +19,7 @@ endings = st.sampled_from(["jpg", "JPG", "png", "webp", "tif", "", "heic"])
 sources = st.lists(
     st.tuples(st.text("abc/", min_size=1, max_size=6), endings, st.integers(-1, 1 << 33)), max_size=30
 ).map(lambda found: [stored(f"{name}.{ending}", size) for name, ending, size in sorted(found)])
-rates = st.sampled_from([Quality(60), Lossless(), MaxBytes(5000)])
+rates = st.sampled_from([Quality(60), Quality(7.3), TargetPsnr(38), Lossless(), MaxBytes(5000)])
 
 
 def stored(name: str, size: int = 100) -> StoredObject:
@@ -55,6 +57,15 @@ def test_what_is_expected_of_a_source() -> None:
     assert expected_bytes(stored("a.png", 12 << 20), Lossless()) == (12 << 20) + 512
     assert expected_bytes(stored("a.png", 12 << 20), MaxBytes(1000)) == 1024 + 512
     assert expected_bytes(stored("gone.png", -1), Quality()) == 512
+
+
+@pytest.mark.parametrize("ask", [Quality, lambda n: TargetPsnr(25 + n / 6), lambda n: TargetSsim(0.9 + n / 1001)])
+def test_more_that_is_asked_for_is_more_that_is_expected(ask: Callable[[float], Rate]) -> None:
+    found = [expected_bytes(stored("a.jpg", 3 << 20), ask(n)) for n in range(0, 101, 10)]
+    assert found == sorted(found) and 10 * found[0] < found[-1] <= (3 << 20) + 512
+    assert expected_bytes(stored("a.jpg", 3 << 20), TargetBpp(0.8)) < expected_bytes(
+        stored("a.jpg", 3 << 20), TargetBpp(1)
+    )
 
 
 @given(st.sets(st.text("abc", max_size=3)), st.sets(st.text("abc", max_size=3)))

@@ -1,4 +1,4 @@
-"""How a policy's archive is written and read back: single ``.avae`` objects. Shards will come in here and nowhere else."""
+"""How a policy's archive is written and read back: single ``.avae`` objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from archivae.storage import read_object
 def writing_options(policy: Policy) -> list[str]:
     """The words for encode that say how the archive is written. UsageError for what this release can't do."""
     if policy.shard_size is not None:
-        raise UsageError("shard_size: archives in shards are not part of this release yet; leave the word out")
+        raise UsageError(
+            "shard_size: a policy keeps single objects in this release, for what is archived under a name may change: "
+            "leave the word out, or make an archive of shards with archivae encode --archive"
+        )
     return []
 
 
