@@ -119,7 +119,7 @@ def small_pictures(scratch: Path, count: int) -> Path:
 def child(*words: object) -> dict[str, Any]:
     """The figures of `benchmarks.scale_jobs` for these words."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale_jobs", *map(str, words)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return found
 

@@ -27,6 +27,9 @@ from archivae.transforms.batching import PIXELS_AHEAD, BatchingFn
 from archivae.transforms.item import Item
 from archivae.transforms.residency import CodecSource
 
+PICTURES_AHEAD = 3
+"""Pictures whose pixels are decoded while a device that takes several at once works."""
+
 
 @dataclass
 class EncodeImages(beam.PTransform):
@@ -75,7 +78,6 @@ class _Waiting:
 
 class _EncodeFn(BatchingFn[_Waiting]):
     step = "encode"
-    prepared_ahead = 3
 
     def __init__(self, source: CodecSource, rate: Rate, max_pixels: int, options: ReadOptions) -> None:
         self._source = source
@@ -88,8 +90,10 @@ class _EncodeFn(BatchingFn[_Waiting]):
         return {**self._rate.asked(), "model": self._source.model, **hardware}
 
     def setup(self) -> None:
-        super().setup()
         self._codec: Codec = self._source.codec()
+        # A CPU that runs the networks has no time left for more, and their memory is better used.
+        self.prepared_ahead = PICTURES_AHEAD if self._codec.batch_limit > 1 else 0
+        super().setup()
         # A batch has one quality, so under a target each picture is worked on alone.
         self.batch_limit = self._codec.batch_limit if isinstance(self._rate, Quality) else 1
 
