@@ -1,4 +1,4 @@
-"""Any other scheme that Beam has a file system for (``s3://``, ``hdfs://``, ...) as a store that can be read."""
+"""Any other scheme that Beam has a file system for (``hdfs://``, ``azfs://``, ...) as a store that can be read."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def clear(folder: str) -> None:
 
 
 def _read_only(verb: str, uri: str) -> StorageError:
-    return StorageError(f"cannot {verb} {uri!r}: expected a local or gs:// destination; choose one of these")
+    return StorageError(f"cannot {verb} {uri!r}: expected a local, gs:// or s3:// destination; choose one of these")
 
 
 def _file_system(uri: str) -> FileSystem:
