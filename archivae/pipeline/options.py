@@ -36,6 +36,7 @@ class ArchivaeOptions(PipelineOptions):
         add_verify_arguments(parser)
         add_common_arguments(parser)
         parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
+        add_watch_arguments(parser)
         parser.add_argument("--append", action="store_true", help="put what is new into new shards of an archive")
 
 
@@ -46,6 +47,18 @@ def add_encode_arguments(parser: Any) -> None:
     add_archive_arguments(parser)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
+    )
+
+
+def add_watch_arguments(parser: Any) -> None:
+    """How new objects are taken as they come."""
+    parser.add_argument(
+        "--watch", metavar="SECONDS", type=float, help="do not end: look for new and changed objects again and again"
+    )
+    parser.add_argument(
+        "--notifications",
+        metavar="SUBSCRIPTION",
+        help="do not end: take the objects below the source that Pub/Sub tells of, projects/.../subscriptions/...",
     )
 
 
@@ -192,6 +205,8 @@ class Settings:
     restore_profile: bool
     share: float
     against: str
+    watch: float | None
+    notifications: str
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -208,6 +223,12 @@ class Settings:
             raise UsageError(
                 f"--archive and --append do not go with {other}: leave one out, or take another destination"
             )
+        if own.watch is not None and own.watch < 1:
+            raise UsageError(f"--watch must be at least 1 second, found {own.watch:g}")
+        if (own.watch or own.notifications) and (archive or own.overwrite):
+            raise UsageError("--watch and --notifications do not go with --archive, --append or --overwrite")
+        if own.watch and own.notifications:
+            raise UsageError("--watch lists again and again, --notifications is told: choose one of them")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
@@ -215,6 +236,7 @@ class Settings:
             archive, own.append, bytes_of(own.shard_size, "--shard-size"),
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             share_of(own.sample, "--sample"), own.against or "",
+            own.watch, own.notifications or "",
         )  # fmt: skip
 
     def canonical(self, model_id: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions, TestOptions
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeException
@@ -22,15 +23,17 @@ from archivae.pipeline.archive_job import objects_left, plan_shards, published_b
 from archivae.pipeline.dataflow.gpus import GPUS
 from archivae.pipeline.dataflow.submission import DATAFLOW_RUNNERS, prepare
 from archivae.pipeline.graph import build
+from archivae.pipeline.local_workers import watch_workers
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
 from archivae.pipeline.summary import Summary, read_summary
 from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive
+from archivae.storage.lease import leased
 from archivae.storage.names import normal
 from archivae.transforms import Job
-from archivae.transforms.plan import list_inputs, list_members, plan_here
+from archivae.transforms.plan import list_input_parts, list_members, plan_here
 from archivae.transforms.residency import CodecSource
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
@@ -57,45 +60,57 @@ class Submitted:
 
 
 def run(
-    argv: Sequence[str] | PipelineOptions, watch: bool = True, named: bool | None = None
+    argv: Sequence[str] | PipelineOptions,
+    watch: bool = True,
+    named: bool | None = None,
+    retry_failed: bool = True,
 ) -> Summary | DryRun | Submitted:
     """Run one job to its end, if it is to be waited for, and say what became of it.
 
     ``watch`` shows a progress bar for local runners. ``named``: whether each object is meant to be what the operation
-    takes; by default so where the source is an object or a list of them. Raises an ArchivaeError before anything is
+    takes; by default so where the source is an object or a list of them. ``retry_failed``: work again on what failed
+    before and has not changed. Raises an ArchivaeError before anything is
     read where the options, the accelerator or the destination are wrong.
     """
     options = argv if isinstance(argv, PipelineOptions) else PipelineOptions(list(argv))
     settings = Settings.from_options(options)
+    FileSystems.set_options(options)  # so that --s3_endpoint_url and its like count here as in workers
     runner = _pick_runner(options)
-    job = make_job(settings, named=named)
+    job = replace(make_job(settings, named=named), retry_failed=retry_failed)
     if options.view_as(TestOptions).dry_run:
-        _check_places(job, settings)
+        _check_source(job, settings)
+        check_destination(job, settings)
         sizes = [max(source.size, 0) for source in _objects(job, settings)]
         return DryRun(len(sizes), sum(sizes))
     hint = _check_hardware(runner, options, settings, job)
-    _check_places(job, settings)
-    remove_stale_scratch(job.destination)
+    _check_source(job, settings)
+    with leased(job.destination, job.run) if _is_waited_for(options) else nullcontext():
+        return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
+
+
+def _run_alone(options: PipelineOptions, settings: Settings, job: Job, hint: str, watch: bool) -> Summary | Submitted:
+    """Run a job whose destination is its own for so long."""
+    check_destination(job, settings)
+    remove_stale_scratch(job.destination, age=0)
     began = time.monotonic()
     shards = plan_shards(job, settings) if settings.archive else None
     if settings.archive and shards is None:
         done = len(ArchiveIndex(index_uri(job.destination))) if is_archive(job.destination) else 0
         return Summary(settings.operation, job.destination, (), done, time.monotonic() - began)
     before = published_before(job, shards) if shards else 0
-    with _watched(runner in LOCAL_RUNNERS and watch, settings.operation) as progress:
+    with _watched(watch, settings.operation) as progress:
         result = submit(options, settings, replace(job, progress=progress, shards=shards), hint)
     if not _is_waited_for(options):
         return Submitted(_job_id(result))
     return read_summary(job, before + _skipped(result), time.monotonic() - began)
 
 
-def _check_places(job: Job, settings: Settings) -> None:
-    """What is wrong with source or destination is an error now, not in a worker."""
+def _check_source(job: Job, settings: Settings) -> None:
+    """A source that holds nothing is an error now, not in a worker."""
     if settings.operation == "verify":
         require_archive(normal(job.source))
-        return
-    next(list_inputs(job), None)
-    check_destination(job, settings)
+    elif not settings.notifications:
+        next(list_input_parts(job), None)
 
 
 def _objects(job: Job, settings: Settings) -> Iterator[StoredObject]:
@@ -131,6 +146,7 @@ def submit(options: PipelineOptions, settings: Settings, job: Job, hint: str = "
     except ValueError as error:  # Beam's own check of the options
         raise UsageError(f"the runner refuses the options: {error}") from error
     build(pipeline, settings, job, hint)
+    watch_workers()
     try:
         result = pipeline.run()
         if _is_waited_for(options):
@@ -147,6 +163,8 @@ def check_destination(job: Job, settings: Settings) -> None:
 
     Of an archive of shards each round has its own options.
     """
+    if settings.operation == "verify":
+        return
     if not settings.archive and is_archive(job.destination):
         raise DestinationError(f"{job.destination} is an archive of shards: choose another destination, or append")
     fragments = read_fragments(job.destination)

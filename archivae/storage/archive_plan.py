@@ -21,7 +21,8 @@ from archivae.storage.objects import clear_own, delete_object, read_object, stat
 from archivae.storage.parquet import read_parquet
 from archivae.storage.store import Span, StoredObject
 
-_SPAN = pa.struct([("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.uint32())])
+_PLACE = [("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.uint32())]
+_SPAN = pa.struct([*_PLACE, ("fingerprint", pa.string())])
 _SCHEMA = pa.schema(
     [("uri", pa.string()), ("name", pa.string()), ("size", pa.int64()), ("fingerprint", pa.string()), ("span", _SPAN)]
 )

@@ -1,4 +1,4 @@
-"""Any other scheme that Beam has a file system for (``s3://``, ``hdfs://``, ...) as a store that can be read."""
+"""Any other scheme that Beam has a file system for (``hdfs://``, ``azfs://``, ...) as a store that can be read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     return data
 
 
-def read_range(uri: str, offset: int, length: int) -> bytes:
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
     """``length`` bytes from ``offset`` on; fewer where the object ends before."""
     uncompressed = CompressionTypes.UNCOMPRESSED
     with _explained("read", uri), _file_system(uri).open(uri, compression_type=uncompressed) as file:
@@ -65,6 +65,16 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
     raise _read_only("write", uri)
 
 
+def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+    """Refused, as `write` is."""
+    raise _read_only("write", uri)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """Refused, as `delete` is."""
+    raise _read_only("delete", uri)
+
+
 def delete(uri: str) -> None:
     """Refused: Beam's own would take the name for a pattern."""
     raise _read_only("delete", uri)
@@ -76,7 +86,7 @@ def clear(folder: str) -> None:
 
 
 def _read_only(verb: str, uri: str) -> StorageError:
-    return StorageError(f"cannot {verb} {uri!r}: expected a local or gs:// destination; choose one of these")
+    return StorageError(f"cannot {verb} {uri!r}: expected a local, gs:// or s3:// destination; choose one of these")
 
 
 def _file_system(uri: str) -> FileSystem:

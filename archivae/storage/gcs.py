@@ -16,6 +16,7 @@ import google.auth
 import google_crc32c
 import requests
 from google.api_core.exceptions import (
+    BadRequest,
     Forbidden,
     GoogleAPIError,
     NotFound,
@@ -27,6 +28,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Bucket, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from archivae.errors import StorageError, UsageError
 from archivae.storage.names import is_below
@@ -35,8 +37,13 @@ from archivae.storage.threads import map_in_order
 
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _WRITE_TRIES = 5
+_READ_TRIES = 3
 # All that an entry needs, which is a tenth of what a page would hold otherwise.
 _LISTED = "items(name,size,generation,crc32c,timeCreated),nextPageToken"
+
+PATIENCE: dict[str, Any] = {"retry": DEFAULT_RETRY, "timeout": 60.0}
+"""Of every request: 408, 429, 5xx, torn and silent connections are tried again, after 1 s, 2 s, 4 s, ... within two minutes
+(times a random share); an answer that gives no byte for ``timeout`` seconds counts as silent."""
 
 _clients: dict[tuple[int, str], Client] = {}
 _clients_lock = threading.Lock()
@@ -58,7 +65,7 @@ def stat(uri: str) -> StoredObject | None:
     if not key or key.endswith("/"):
         return None
     with explained("look up", uri):
-        blob = client().bucket(bucket).get_blob(key)
+        blob = client().bucket(bucket).get_blob(key, **PATIENCE)
     return (
         None
         if blob is None
@@ -75,7 +82,9 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
     root = f"{key.removesuffix('/')}/" if key else ""
     skipped = skip if skip and is_below(skip, f"gs://{bucket}/{root}") else None
     with explained("list", folder):
-        found = client().list_blobs(bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED)
+        found = client().list_blobs(
+            bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED, **PATIENCE
+        )
         for blob in found:
             uri = f"gs://{bucket}/{blob.name}"
             placeholder = blob.name.endswith("/") and not blob.size
@@ -84,25 +93,29 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
 
 
 def read(uri: str, limit: int | None, generation: int | None) -> bytes:
-    """All bytes, their CRC-32C verified; with ``generation``, of that version or not at all."""
+    """All bytes, their CRC-32C verified; with ``generation``, of that version or not at all.
+
+    What arrives damaged is read again, three times in all.
+    """
     bucket, key = split_object(uri)
-    sink = _BoundedBuffer(uri, limit)
+    blob = client().bucket(bucket).blob(key, generation=generation)
     with explained("read", uri):
-        blob = client().bucket(bucket).blob(key, generation=generation)
-        blob.download_to_file(sink, checksum="crc32c")
-    return sink.getvalue()
+        for _ in range(_READ_TRIES - 1):
+            with suppress(DataCorruption):
+                return _download(blob, uri, limit)
+        return _download(blob, uri, limit)
 
 
-def read_range(uri: str, offset: int, length: int) -> bytes:
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
     """``length`` bytes from ``offset`` on; fewer where the object ends before. GCS has no checksum of a part."""
     bucket, key = split_object(uri)
     if length <= 0:
         return b""
     sink = _BoundedBuffer(uri, length)
     with explained("read", uri):
-        blob = client().bucket(bucket).blob(key)
+        blob = client().bucket(bucket).blob(key, generation=generation)
         try:
-            blob.download_to_file(sink, start=offset, end=offset + length - 1, checksum=None)
+            blob.download_to_file(sink, start=offset, end=offset + length - 1, checksum=None, **PATIENCE)
         except RequestRangeNotSatisfiable:  # the object ends before
             return b""
     return sink.getvalue()
@@ -116,7 +129,7 @@ def write(uri: str, data: bytes, scratch: str) -> str:
     """
 
     def send(blob: Blob, kind: str, generation: int) -> None:
-        blob.upload_from_string(data, content_type=kind, checksum="crc32c", if_generation_match=generation)
+        blob.upload_from_string(data, content_type=kind, checksum="crc32c", if_generation_match=generation, **PATIENCE)
 
     return _write(uri, send, len(data), google_crc32c.value(data))
 
@@ -131,17 +144,49 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
         size = file.tell()
 
         def send(blob: Blob, kind: str, generation: int) -> None:
-            options: dict[str, Any] = {"rewind": True, "size": size, "content_type": kind, "checksum": "crc32c"}
+            options: dict[str, Any] = {
+                "rewind": True,
+                "size": size,
+                "content_type": kind,
+                "checksum": "crc32c",
+                **PATIENCE,
+            }
             blob.upload_from_file(file, if_generation_match=generation, **options)
 
         return _write(uri, send, size, crc)
+
+
+def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+    """Upload under the precondition that the object is of the generation in ``expected``, or that there is none."""
+    bucket_name, key = split_object(uri)
+    with explained("write", uri):
+        bucket = client().bucket(bucket_name)
+
+        def send(blob: Blob, kind: str, generation: int) -> None:
+            blob.upload_from_string(
+                data, content_type=kind, checksum="crc32c", if_generation_match=generation, **PATIENCE
+            )
+
+        blob = _upload(bucket, key, send, 0 if expected is None else _generation(expected))
+    # What stands there may be our own, from an upload that was retried after its answer got lost.
+    ours = blob is not None and (blob.size, blob.crc32c) == (len(data), _spelled(google_crc32c.value(data)))
+    return _fingerprint(blob) if ours else None
 
 
 def delete(uri: str) -> None:
     """Delete one object; nothing if it is not there."""
     bucket, key = split_object(uri)
     with explained("delete", uri), suppress(NotFound):
-        client().bucket(bucket).blob(key).delete()
+        client().bucket(bucket).blob(key).delete(**PATIENCE)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """Delete the object if it is of the generation in ``expected``."""
+    bucket, key = split_object(uri)
+    with explained("delete", uri), suppress(NotFound, PreconditionFailed):
+        client().bucket(bucket).blob(key).delete(if_generation_match=_generation(expected), **PATIENCE)
+        return True
+    return False
 
 
 def clear(folder: str) -> None:
@@ -173,8 +218,25 @@ def _upload(bucket: Bucket, key: str, send: Callable[[Blob, str, int], None], ge
     try:
         send(blob, mimetypes.guess_type(key)[0] or "application/octet-stream", generation)
     except PreconditionFailed:
-        return bucket.get_blob(key)
+        return bucket.get_blob(key, **PATIENCE)
+    except BadRequest as error:
+        if "crc32c" in str(error).lower():  # damaged on its way, and refused for it
+            return None
+        raise
     return blob
+
+
+def _download(blob: Blob, uri: str, limit: int | None) -> bytes:
+    """The bytes of an object, checked as a whole. DataCorruption if they are not what its CRC-32C says."""
+    sink = _BoundedBuffer(uri, limit)
+    blob.download_to_file(sink, checksum="crc32c", **PATIENCE)
+    data = sink.getvalue()
+    # The client checks what comes in one piece alone, not what it went on with after a torn connection. Of an object
+    # that is stored compressed the checksum is that of the compressed bytes.
+    stored_plainly = blob.content_encoding in (None, "", "identity")
+    if stored_plainly and blob.crc32c not in (None, _spelled(google_crc32c.value(data))):
+        raise DataCorruption(None, f"expected the CRC-32C {blob.crc32c}")
+    return data
 
 
 class _BoundedBuffer(io.BytesIO):
@@ -224,6 +286,10 @@ def _written(blob: Blob) -> float:
 
 def _fingerprint(blob: Blob) -> str:
     return f"gcs:{blob.generation}:{blob.crc32c}"
+
+
+def _generation(fingerprint: str) -> int:
+    return int(fingerprint.split(":")[1])
 
 
 @contextmanager

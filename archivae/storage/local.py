@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat as status
@@ -64,8 +65,8 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     return data
 
 
-def read_range(uri: str, offset: int, length: int) -> bytes:
-    """``length`` bytes from ``offset`` on; fewer where the file ends before."""
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
+    """``length`` bytes from ``offset`` on; fewer where the file ends before. Files have no generations."""
     path = normal(uri)
     with explained("read", path), open(path, "rb") as file:
         length = min(length, max(0, os.fstat(file.fileno()).st_size - offset))  # what a read would allocate
@@ -95,11 +96,32 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
     return _fingerprint(written)
 
 
+def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+    """Write if the file has the fingerprint ``expected``, or if there is none; its folder is locked meanwhile."""
+    path = normal(uri)
+    with explained("write", path):
+        _make_folder(Path(path).parent)
+    with _locked_folder_of(path):
+        found = stat(path)
+        return write(path, data, scratch) if (found and found.fingerprint) == expected else None
+
+
 def delete(uri: str) -> None:
     """Delete one file; nothing if it is not there."""
     path = normal(uri)
     with explained("delete", path), suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """Delete the file if it has the fingerprint ``expected``; its folder is locked meanwhile."""
+    path = normal(uri)
+    with _locked_folder_of(path):
+        found = stat(path)
+        if found is None or found.fingerprint != expected:
+            return False
+        delete(path)
+        return True
 
 
 def clear(folder: str) -> None:
@@ -109,14 +131,15 @@ def clear(folder: str) -> None:
         shutil.rmtree(path)
 
 
-def remove_stale_scratch(destination: str) -> int:
-    """Delete what killed runs left in the scratch folder of a local ``destination`` over an hour ago; how many.
+def remove_stale_scratch(destination: str, age: float = _STALE_SECONDS) -> int:
+    """Delete what killed runs left in the scratch folder of a local ``destination`` over ``age`` seconds ago; how many.
 
-    Elsewhere there is nothing to delete: a killed upload leaves no object.
+    Whoever has the destination's lease needs to leave no time: nobody else's unfinished writes lie there. Elsewhere
+    there is nothing to delete: a killed upload leaves no object.
     """
     if scheme_of(destination) or not os.path.isdir(folder := scratch_of(destination)):
         return 0
-    oldest, removed = time.time() - _STALE_SECONDS, 0
+    oldest, removed = time.time() - age, 0
     with explained("tidy", folder), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # finished, or tidied by another job, meanwhile
@@ -187,6 +210,18 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _locked_folder_of(path: str) -> Iterator[None]:
+    """Locked against others that ask for it so; the system lets go of a killed process's lock."""
+    with explained("lock the folder of", path):
+        descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 def _fingerprint(found: os.stat_result) -> str:

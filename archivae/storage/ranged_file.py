@@ -12,17 +12,18 @@ _READ_AHEAD = 8 << 20
 
 
 class Ahead:
-    """Ranges of an object that are asked for one after the other: read in few large requests."""
+    """Ranges of an object, with a ``fingerprint`` of that very one, asked for one after the other: in few large requests."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, fingerprint: str = "") -> None:
         self._uri = uri
+        self._fingerprint = fingerprint
         self._at = 0
         self._data = b""
 
     def read(self, offset: int, length: int) -> bytes:
         """``length`` bytes from ``offset`` on, fewer where the object ends before."""
         if not self._at <= offset <= offset + length <= self._at + len(self._data):
-            self._at, self._data = offset, read_range(self._uri, offset, max(length, _READ_AHEAD))
+            self._at, self._data = offset, read_range(self._uri, offset, max(length, _READ_AHEAD), self._fingerprint)
         return self._data[offset - self._at : offset - self._at + length]
 
 

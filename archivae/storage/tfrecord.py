@@ -62,7 +62,7 @@ def with_records(listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
 
     for entry in listing:
         yield from drawn(entry.name)
-        if is_tfrecord(entry.name) and entry.size >= 0:
+        if is_tfrecord(entry.name) and entry.size >= 0 and entry.span is None:
             advance(list_records(entry))
         else:
             yield entry
@@ -75,7 +75,7 @@ def list_records(file: StoredObject) -> Iterator[StoredObject]:
     Behind a damaged length nothing can be found. It stands for one more record, which reading refuses. A file that was
     compressed as a whole stands for itself (`check_not_compressed`).
     """
-    read = Ahead(file.uri).read
+    read = Ahead(file.uri, file.fingerprint).read
     head = read(0, min(_HEAD.size, file.size))
     if _length(head) is None and _begins_compressed(head):
         yield file

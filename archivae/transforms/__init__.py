@@ -4,6 +4,7 @@ from archivae.transforms.archive import PackShards, PlanMembers
 from archivae.transforms.decode import DecodeImages
 from archivae.transforms.encode import EncodeImages
 from archivae.transforms.item import Item
+from archivae.transforms.notified import ReadNotifications, TakeNotified
 from archivae.transforms.plan import Job, PlanWork
 from archivae.transforms.read import ReadImages, ReadObjects
 from archivae.transforms.record import RecordRows
@@ -20,8 +21,10 @@ __all__ = [
     "PlanMembers",
     "PlanWork",
     "ReadImages",
+    "ReadNotifications",
     "ReadObjects",
     "RecordRows",
+    "TakeNotified",
     "VerifyPictures",
     "VerifyWhole",
     "WriteImages",

@@ -18,9 +18,10 @@ from archivae.images import ENDINGS
 from archivae.operations.archive import span_of
 from archivae.operations.names import ARCHIVE_ENDING, archive_name, assign_decoded_names, collision_group
 from archivae.storage import ManifestRow, StoredObject, join, list_source, read_fragment, read_fragments
-from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_index import ArchiveIndex, IndexRow
 from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.storage.archive_plan import Round
+from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
 from archivae.storage.tfrecord import with_records
@@ -34,7 +35,8 @@ class Job:
 
     ``options`` is the canonical JSON of all that decides the outputs. ``named``: the source is one object or a list of
     objects, not a folder or glob, so each is meant to be what the operation takes. ``shards``: what goes into which
-    shard of an archive; None where each picture becomes a file of its own.
+    shard of an archive; None where each picture becomes a file of its own. ``retry_failed``: what failed and has not
+    changed since is worked on again.
     """
 
     operation: str
@@ -47,6 +49,7 @@ class Job:
     progress: str = ""
     named: bool = False
     shards: Round | None = None
+    retry_failed: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> Archiva
 
 def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: bool) -> bool:
     unchanged = (row.source, row.fingerprint, row.options) == (source.uri, source.fingerprint, job.options)
-    return unchanged and (row.status == "not-a-picture" or (row.status == "done" and target_there))
+    over = row.status == "not-a-picture" or (row.status == "failed" and not job.retry_failed)
+    return unchanged and (over or (row.status == "done" and target_there))
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
@@ -119,19 +123,49 @@ def list_inputs(job: Job) -> Iterator[StoredObject]:
     if job.operation == "decode" and is_archive(job.source):
         yield from list_members(normal(job.source))
         return
-    listing = list_source(job.source, exclude=job.destination)
-    for source in listing if job.operation == "decode" else with_records(listing):
+    yield from _taken(list_source(job.source, exclude=job.destination), job)
+
+
+def list_input_parts(job: Job) -> Iterator[Part | IndexPart]:
+    """What of the job's source each worker is to list."""
+    if job.operation == "decode" and is_archive(job.source):
+        archive = normal(job.source)
+        yield from (IndexPart(archive, group) for group in range(ArchiveIndex(index_uri(archive)).groups))
+        return
+    yield from list_parts(job.source, exclude=job.destination)
+
+
+def list_input_part(part: Part | IndexPart, job: Job) -> Iterator[StoredObject]:
+    """The objects of one part of `list_input_parts`."""
+    if isinstance(part, IndexPart):
+        rows = ArchiveIndex(index_uri(part.archive)).read_group(part.group)
+        return (_member(part.archive, row) for row in rows)
+    return _taken(list_part(part), job)
+
+
+@dataclass(frozen=True)
+class IndexPart:
+    """One row group of an archive's index."""
+
+    archive: str
+    group: int
+
+
+def _taken(sources: Iterator[StoredObject], job: Job) -> Iterator[StoredObject]:
+    for source in sources if job.operation == "decode" else with_records(sources):
         if job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
 
 
 def list_members(archive: str) -> Iterator[StoredObject]:
     """The pictures in an archive's shards, each with the URI that it would have as a file of its own."""
-    for row in ArchiveIndex(index_uri(archive)).rows():
-        name = archive_name(row.name)
-        fingerprint = f"crc32c:{row.length}:{row.crc:08x}"
-        uri = f"{archive.rstrip('/')}/{name}"
-        yield StoredObject(uri, name, row.length, fingerprint, span=span_of(archive, row))
+    return (_member(archive, row) for row in ArchiveIndex(index_uri(archive)).rows())
+
+
+def _member(archive: str, row: IndexRow) -> StoredObject:
+    name = archive_name(row.name)
+    uri = f"{archive.rstrip('/')}/{name}"
+    return StoredObject(uri, name, row.length, f"crc32c:{row.length}:{row.crc:08x}", span=span_of(archive, row))
 
 
 def list_outputs(destination: str) -> Iterator[str]:
@@ -194,7 +228,9 @@ class PlanWork(beam.PTransform):
         sources = (
             root
             | "Source" >> beam.Create([job])
-            | "List source" >> beam.FlatMap(list_inputs)
+            | "Parts of the source" >> beam.FlatMap(list_input_parts)
+            | "Spread parts" >> beam.Reshuffle()
+            | "List source" >> beam.FlatMap(list_input_part, job)
             | "Key sources" >> beam.Map(lambda source, op: (group_key(source.name, op), source), job.operation)
         )
         rows = root | "Rows" >> ReadRows(job)

@@ -1,4 +1,4 @@
-"""The commands in docs/dataflow.md and docs/archiving.md are ones that there are, and their tables say what the code does."""
+"""The commands in the guides are ones that there are, and their tables say what the code does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archivae.pipeline.cli import _refuse_unknown, build_parser
 from archivae.pipeline.dataflow.gpus import GPUS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-TEXTS = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("dataflow.md", "archiving.md")}
+TEXTS = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("dataflow.md", "archiving.md", "scale.md")}
 COMMANDS = [
     (name, line)
     for name, text in TEXTS.items()
