@@ -21,10 +21,15 @@ from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
 from archivae.pipeline import evaluate, train
 from archivae.pipeline.options import (
+    OPERATIONS,
+    RESTORATION_WORDS,
     ArchivaeOptions,
     add_common_arguments,
     add_decode_arguments,
     add_encode_arguments,
+    add_format_argument,
+    add_restoration_arguments,
+    add_task_argument,
 )
 from archivae.pipeline.run import DryRun, run
 from archivae.pipeline.summary import summary_lines, summary_table
@@ -38,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.ERROR)
     parser = build_parser()
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
-    if arguments.command in ("encode", "decode"):
+    if arguments.command in OPERATIONS:
         return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
     if beam_arguments:
         parser.error(f"unrecognized arguments: {' '.join(beam_arguments)}")
@@ -51,9 +56,13 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     encode = commands.add_parser("encode", help="pictures into .avae files", epilog=_BEAM_NOTE)
     decode = commands.add_parser("decode", help=".avae files into pictures", epilog=_BEAM_NOTE)
+    restore = commands.add_parser("restore", help="noise, JPEG artefacts, holes, darkness", epilog=_BEAM_NOTE)
     add_encode_arguments(encode)
     add_decode_arguments(decode)
-    for command in (encode, decode):
+    add_task_argument(restore)
+    add_restoration_arguments(restore)
+    add_format_argument(restore)
+    for command in (encode, decode, restore):
         command.add_argument(
             "source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://"
         )
@@ -71,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 _PASSED_ON = {*RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "max_pixels"}
-_PASSED_ON |= {"share_model", "overwrite"}
+_PASSED_ON |= {"share_model", "overwrite", "task", "restore", *RESTORATION_WORDS}
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
 

@@ -13,16 +13,19 @@ import apache_beam as beam
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TestOptions
 
-from archivae.errors import DestinationError, JobError, UsageError
+from archivae.errors import DestinationError, JobError, MaskError, UsageError
 from archivae.models import parse_weights, pick_device
 from archivae.pipeline.graph import build
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
 from archivae.pipeline.summary import Summary, read_summary
 from archivae.storage import read_fragment, read_fragments, remove_stale_scratch, stat_object
+from archivae.storage.names import normal
 from archivae.transforms import Job
+from archivae.transforms.masks import check_masks
 from archivae.transforms.plan import list_inputs, plan_here
 from archivae.transforms.residency import CodecSource
+from archivae.transforms.restorer_residency import RestorerSource
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
 _IN_PROCESS = "FnApiRunner"
@@ -50,12 +53,13 @@ def run(argv: Sequence[str] | PipelineOptions, watch: bool = True) -> Summary | 
     runner = _pick_runner(options)
     job = make_job(settings)
     if options.view_as(TestOptions).dry_run:
+        check_source(job)
         check_destination(job)
         sizes = [max(item.source.size, 0) for item in plan_here(job) if item.status == "going"]
         return DryRun(len(sizes), sum(sizes))
     if runner in LOCAL_RUNNERS:
         pick_device(settings.accelerator)
-    next(list_inputs(job), None)  # a source that holds nothing is an error now, not in a worker
+    check_source(job)
     check_destination(job)
     remove_stale_scratch(job.destination)
     began = time.monotonic()
@@ -66,19 +70,22 @@ def run(argv: Sequence[str] | PipelineOptions, watch: bool = True) -> Summary | 
 
 def make_job(settings: Settings, run: str = "", progress: str = "") -> Job:
     """What the workers are told."""
-    model_id = ""
+    model_id, restorer_ids, wanted = "", {}, settings.restoration
     if settings.operation == "encode":
         model_id = parse_weights(CodecSource(settings.model).weight_file()).model_id().hex()
+    if wanted is not None:
+        restorer_ids = {task: RestorerSource(wanted.restorers).model_id(task) for task in wanted.tasks}
     return Job(
         operation=settings.operation,
         source=settings.source,
         destination=settings.destination,
-        options=settings.canonical(model_id),
+        options=settings.canonical(model_id, restorer_ids),
         run=run or f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
         format=settings.format,
         overwrite=settings.overwrite,
         progress=progress,
         named=stat_object(settings.source) is not None,
+        masks="" if wanted is None else wanted.masks,
     )
 
 
@@ -94,6 +101,21 @@ def submit(options: PipelineOptions, settings: Settings, job: Job) -> int:
         raise JobError(f"the job failed: {last}. Mend that and run it again: what is done is skipped") from error
     found = result.metrics().query(MetricsFilter().with_name("skipped"))["counters"]
     return sum(int(count.result) for count in found)
+
+
+def check_source(job: Job) -> None:
+    """A source that holds nothing, or no masks, or is the destination of a restore: an error now, not in a worker."""
+    first = next(list_inputs(job), None)
+    if job.masks and first is None:
+        raise MaskError(f"expected pictures in {job.source!r}, found masks alone by {job.masks!r}: narrow --masks")
+    if first is None:
+        return
+    if job.operation == "restore" and first.uri == f"{normal(job.destination).rstrip('/')}/{first.name}":
+        raise DestinationError(
+            f"{job.destination} is the source itself, whose pictures would be lost: choose another destination"
+        )
+    if job.masks:
+        check_masks(job.masks, first)
 
 
 def check_destination(job: Job) -> None:

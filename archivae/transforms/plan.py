@@ -20,6 +20,7 @@ from archivae.storage import ManifestRow, StoredObject, join, list_source, read_
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
 from archivae.transforms.item import Item, spelled_out
+from archivae.transforms.masks import is_mask
 from archivae.transforms.progress import PLANNED, tally
 
 
@@ -28,7 +29,8 @@ class Job:
     """What a run over a collection is told.
 
     ``options`` is the canonical JSON of all that decides the outputs. ``named``: the source is one object or a list of
-    objects, not a folder or glob, so each is meant to be what the operation takes.
+    objects, not a folder or glob, so each is meant to be what the operation takes. ``masks``: the pattern of objects that
+    are masks of others (`archivae.operations.restoration`), and no pictures of their own.
     """
 
     operation: str
@@ -40,6 +42,7 @@ class Job:
     overwrite: bool = False
     progress: str = ""
     named: bool = False
+    masks: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def settle(group: Group, job: Job) -> Iterator[Item]:
             yield item.failed("plan", problem)
         elif row is not None and _is_settled(row, source, job, target in group.outputs):
             yield Item(source, target, status="skipped")
-        elif job.operation == "decode" and not _is_taken(source, job):
+        elif not _is_taken(source, job):
             yield item.not_a_picture()
         else:
             unrecorded = row is None and target in group.outputs and job.operation == "encode"
@@ -87,8 +90,8 @@ def _targets(group: Group, job: Job) -> dict[str, str]:
 
 
 def _is_taken(source: StoredObject, job: Job) -> bool:
-    """Whether decode takes ``source``: what lies beside the ``.avae`` files in a folder it does not."""
-    return job.named or source.name.endswith(ARCHIVE_ENDING)
+    """Whether the operation takes ``source``: what lies beside the ``.avae`` files in a folder decode does not."""
+    return job.operation != "decode" or job.named or source.name.endswith(ARCHIVE_ENDING)
 
 
 def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> ArchivaeError | None:
@@ -108,9 +111,10 @@ def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: 
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
-    """What the job's source holds; encode never takes ``.avae`` files."""
+    """What the job's source holds, masks aside; only decode takes ``.avae`` files."""
     for source in list_source(job.source, exclude=job.destination):
-        if job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING):
+        taken = job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING)
+        if taken and not (job.masks and is_mask(job.masks, source)):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
 
 
