@@ -37,7 +37,10 @@ def non_local_means(case: Case) -> Pixels:
     """OpenCV's fastNlMeansDenoisingColored, told the sigma."""
     assert case.strength is not None
     h = NLM_STRENGTH * case.strength
-    return np.asarray(cv2.fastNlMeansDenoisingColored(case.shown, None, h, h, 7, 21))
+    if not h:
+        return case.shown
+    blue_first = cv2.cvtColor(case.shown, cv2.COLOR_RGB2BGR)
+    return np.asarray(cv2.cvtColor(cv2.fastNlMeansDenoisingColored(blue_first, None, h, h, 7, 21), cv2.COLOR_BGR2RGB))
 
 
 def bilateral(case: Case) -> Pixels:
