@@ -1,10 +1,11 @@
 """ArchiVAE: image collections through a learned autoencoder, on Apache Beam.
 
-One picture: `encode`, `decode`, `restore`, `inspect`. A collection: the Beam transforms `ReadImages`, `EncodeImages`,
-`DecodeImages`, `RestoreImages` and `WriteImages`.
+One picture: `encode`, `decode`, `restore`, `inspect`; one out of an archive: `open_archive`. A collection: the Beam
+transforms `ReadImages`, `EncodeImages`, `DecodeImages`, `RestoreImages` and `WriteImages`.
 """
 
 from archivae.errors import ArchivaeError
+from archivae.operations.archive import open_archive
 from archivae.operations.decode import decode
 from archivae.operations.encode import encode
 from archivae.operations.inspect import inspect
@@ -21,5 +22,6 @@ __all__ = [
     "decode",
     "encode",
     "inspect",
+    "open_archive",
     "restore",
 ]

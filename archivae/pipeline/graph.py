@@ -1,4 +1,4 @@
-"""The pipelines, as Beam graphs: plan, read, work, write."""
+"""The pipelines, as Beam graphs: plan, read, work, write, and for an archive of shards: pack."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from archivae.transforms import (
     EncodeImages,
     Item,
     Job,
+    PackShards,
+    PlanMembers,
     PlanWork,
     ReadObjects,
     RestoreImages,
@@ -22,19 +24,21 @@ from archivae.transforms import (
 )
 
 
-def build(root: beam.Pipeline, settings: Settings, job: Job) -> PCollection[ManifestRow]:
-    """The whole way of a collection."""
+def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> PCollection[ManifestRow]:
+    """The whole way of a collection. ``hint``: the accelerator that the step with the model needs, empty for none."""
     work = {"encode": _encode, "decode": _decode, "restore": _restore}[settings.operation](settings, job)
+    if hint:
+        work = work.with_resource_hints(accelerator=hint)
+    planned = root | "Plan" >> (PlanWork(job) if job.shards is None else PlanMembers(job))
     write = WriteImages(
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
     )
-    return (
-        root
-        | "Plan" >> PlanWork(job)
-        | "Read" >> ReadObjects(pictures_only=not job.named)
-        | job.operation.title() >> work
-        | "Write" >> write
+    rows = (
+        planned | "Read" >> ReadObjects(pictures_only=not job.named) | job.operation.title() >> work | "Write" >> write
     )
+    if job.shards is not None:
+        _ = (planned, rows) | "Pack" >> PackShards(job)
+    return rows
 
 
 def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:

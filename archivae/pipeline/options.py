@@ -12,13 +12,18 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import UsageError
-from archivae.images import DEFAULT_OPTIONS, ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
+from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL
+from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 from archivae.operations.restoration import RESTORE_TASKS, Restoration
+from archivae.pipeline.quantities import bytes_of
 
 OPERATIONS = ("encode", "decode", "restore")
 RESTORATION_WORDS = ("strength", "masks", "mask_colour", "restorers")
+SCOPES = ("step", "job")
+ARCHIVE_HELP = "pack the files into tar shards with an index"
+DEFAULT_SHARD_SIZE = f"{SHARD_BYTES >> 20}MiB"
 
 
 class ArchivaeOptions(PipelineOptions):
@@ -29,19 +34,23 @@ class ArchivaeOptions(PipelineOptions):
         parser.add_argument("--operation", choices=OPERATIONS, help="what to do with each object")
         parser.add_argument("--input", help="folder, glob, object or list of URIs")
         parser.add_argument("--output", help="destination folder")
+        parser.add_argument("--policy", help="a policy file: encode what it selects, in place of the three above")
         add_encode_arguments(parser)
         add_decode_arguments(parser)
         add_task_argument(parser)
         add_common_arguments(parser)
+        parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
+        parser.add_argument("--append", action="store_true", help="put what is new into new shards of an archive")
 
 
 def add_encode_arguments(parser: Any) -> None:
     """The options of encode alone."""
     add_rate_arguments(parser)
+    add_read_arguments(parser)
+    add_archive_arguments(parser)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
     )
-    add_read_arguments(parser)
     parser.add_argument("--restore", choices=RESTORE_TASKS, help="restore each picture before it is encoded")
     add_restoration_arguments(parser)
 
@@ -72,30 +81,6 @@ def add_restoration_arguments(parser: Any) -> None:
     parser.add_argument(
         "--restorers", metavar="FOLDER", help="your own weights, FOLDER/TASK.safetensors (default: the shipped ones)"
     )
-
-
-def add_read_arguments(parser: Any) -> None:
-    """How pictures are read: the fields of `ReadOptions`."""
-    parser.add_argument(
-        "--depth",
-        choices=("8", "keep"),
-        default="8",
-        help="samples finer than 8 bits: reduced (default), or kept, losslessly",
-    )
-    parser.add_argument(
-        "--frames",
-        choices=("first", "all"),
-        default="first",
-        help="of animations and pages: the first (default), or all",
-    )
-    flags = {
-        "strip_metadata": "drop EXIF, XMP and IPTC",
-        "strip_gps": "drop where pictures were taken from EXIF and XMP",
-        "tolerant": "take what can be decoded of damaged files, with a note",
-        "keep_dicom_tags": "archive DICOM files with all that they say of patients",
-    }
-    for name, meaning in flags.items():
-        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)
 
 
 def add_rate_arguments(parser: Any) -> None:
@@ -132,9 +117,49 @@ def add_rate_arguments(parser: Any) -> None:
     parser.add_argument("--lossless", action="store_true", help="instead of --quality: the very pixels back")
 
 
+def add_read_arguments(parser: Any) -> None:
+    """How pictures are read: the fields of `ReadOptions`."""
+    parser.add_argument(
+        "--depth",
+        choices=("8", "keep"),
+        default="8",
+        help="samples finer than 8 bits: reduced (default), or kept, losslessly",
+    )
+    parser.add_argument(
+        "--frames",
+        choices=("first", "all"),
+        default="first",
+        help="of animations and pages: the first (default), or all",
+    )
+    flags = {
+        "strip_metadata": "drop EXIF, XMP and IPTC",
+        "strip_gps": "drop where pictures were taken from EXIF and XMP",
+        "tolerant": "take what can be decoded of damaged files, with a note",
+        "keep_dicom_tags": "archive DICOM files with all that they say of patients",
+    }
+    for name, meaning in flags.items():
+        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)
+
+
+def add_archive_arguments(parser: Any) -> None:
+    """What is to be said of an archive's shards."""
+    parser.add_argument(
+        "--shard_size",
+        "--shard-size",
+        default=DEFAULT_SHARD_SIZE,
+        metavar="SIZE",
+        help=f"with shards: what each shall take, about, such as 64MiB or 1GiB (default: {DEFAULT_SHARD_SIZE})",
+    )
+
+
 def add_decode_arguments(parser: Any) -> None:
     """The options of decode alone."""
     add_format_argument(parser)
+    add_profile_argument(parser)
+
+
+def add_profile_argument(parser: Any) -> None:
+    """What colours decoded pictures are in."""
     parser.add_argument(
         "--restore_profile",
         "--restore-profile",
@@ -151,6 +176,13 @@ def add_format_argument(parser: Any) -> None:
 def add_common_arguments(parser: Any) -> None:
     """The options that every operation has."""
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
+    parser.add_argument(
+        "--accelerator_scope",
+        "--accelerator-scope",
+        choices=SCOPES,
+        default="step",
+        help="on Dataflow: a GPU for the steps that hold the model (default), or for every worker of the job",
+    )
     parser.add_argument(
         "--share_model",
         "--share-model",
@@ -180,12 +212,16 @@ class Settings:
     model: str
     format: str
     accelerator: str
+    accelerator_scope: str
     share_model: bool
     max_pixels: int
     overwrite: bool
-    reading: ReadOptions = DEFAULT_OPTIONS
-    restore_profile: bool = False
-    restoration: Restoration | None = None
+    archive: bool
+    append: bool
+    shard_size: int
+    reading: ReadOptions
+    restore_profile: bool
+    restoration: Restoration | None
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -196,10 +232,18 @@ class Settings:
                 raise UsageError(f"--{name} is missing")
         if own.max_pixels < 1:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
+        archive = own.archive or own.append
+        if archive and (own.operation != "encode" or own.overwrite):
+            known = {"decode": "decode, which knows an archive by itself", "restore": "restore, which makes none"}
+            other = known.get(own.operation, "--overwrite")
+            raise UsageError(
+                f"--archive and --append do not go with {other}: leave one out, or take another destination"
+            )
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
-            own.accelerator, own.share_model, own.max_pixels, own.overwrite,
+            own.accelerator, own.accelerator_scope, own.share_model, own.max_pixels, own.overwrite,
+            archive, own.append, bytes_of(own.shard_size, "--shard-size"),
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             _restoration(own),
         )  # fmt: skip
@@ -209,6 +253,7 @@ class Settings:
         decisive: dict[str, Any] = {"operation": self.operation}
         if self.operation == "encode":
             decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
+            decisive |= {"shard_size": self.shard_size} if self.archive else {}
         else:
             decisive |= {"format": self.format}
         if self.operation == "decode" and self.restore_profile:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 import apache_beam as beam
 from apache_beam.metrics import MetricsFilter
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TestOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions, TestOptions
+from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeException
+from apache_beam.runners.runner import PipelineResult
 
 from archivae.errors import DestinationError, JobError, MaskError, UsageError
 from archivae.models import parse_weights, pick_device
+from archivae.pipeline.archive_job import objects_left, plan_shards, published_before
+from archivae.pipeline.dataflow.gpus import GPUS
+from archivae.pipeline.dataflow.submission import DATAFLOW_RUNNERS, prepare
 from archivae.pipeline.graph import build
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
 from archivae.pipeline.summary import Summary, read_summary
-from archivae.storage import read_fragment, read_fragments, remove_stale_scratch, stat_object
+from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
+from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.storage.names import normal
 from archivae.transforms import Job
 from archivae.transforms.masks import check_masks
@@ -43,32 +50,56 @@ class DryRun:
     size: int
 
 
-def run(argv: Sequence[str] | PipelineOptions, watch: bool = True) -> Summary | DryRun:
-    """Run one job to its end and say what became of it. ``watch`` shows a progress bar for local runners.
+@dataclass(frozen=True)
+class Submitted:
+    """A job that goes on without us; ``job_id`` is Dataflow's, empty where a template was written instead of a job."""
 
-    Raises an ArchivaeError before anything is read where the options, the accelerator or the destination are wrong.
+    job_id: str
+
+
+def run(
+    argv: Sequence[str] | PipelineOptions, watch: bool = True, named: bool | None = None
+) -> Summary | DryRun | Submitted:
+    """Run one job to its end, if it is to be waited for, and say what became of it.
+
+    ``watch`` shows a progress bar for local runners. ``named``: whether each object is meant to be what the operation
+    takes; by default so where the source is an object or a list of them. Raises an ArchivaeError before anything is
+    read where the options, the accelerator or the destination are wrong.
     """
     options = argv if isinstance(argv, PipelineOptions) else PipelineOptions(list(argv))
     settings = Settings.from_options(options)
     runner = _pick_runner(options)
-    job = make_job(settings)
+    job = make_job(settings, named=named)
     if options.view_as(TestOptions).dry_run:
         check_source(job)
-        check_destination(job)
-        sizes = [max(item.source.size, 0) for item in plan_here(job) if item.status == "going"]
+        check_destination(job, settings)
+        sizes = [max(source.size, 0) for source in _objects(job, settings)]
         return DryRun(len(sizes), sum(sizes))
-    if runner in LOCAL_RUNNERS:
-        pick_device(settings.accelerator)
+    hint = _check_hardware(runner, options, settings, job)
     check_source(job)
-    check_destination(job)
+    check_destination(job, settings)
     remove_stale_scratch(job.destination)
     began = time.monotonic()
+    shards = plan_shards(job, settings) if settings.archive else None
+    if settings.archive and shards is None:
+        done = len(ArchiveIndex(index_uri(job.destination))) if is_archive(job.destination) else 0
+        return Summary(settings.operation, job.destination, (), done, time.monotonic() - began)
+    before = published_before(job, shards) if shards else 0
     with _watched(runner in LOCAL_RUNNERS and watch, settings.operation) as progress:
-        skipped = submit(options, settings, make_job(settings, job.run, progress))
-    return read_summary(job, skipped, time.monotonic() - began)
+        result = submit(options, settings, replace(job, progress=progress, shards=shards), hint)
+    if not _is_waited_for(options):
+        return Submitted(_job_id(result))
+    return read_summary(job, before + _skipped(result), time.monotonic() - began)
 
 
-def make_job(settings: Settings, run: str = "", progress: str = "") -> Job:
+def _objects(job: Job, settings: Settings) -> Iterator[StoredObject]:
+    """What a run would work on."""
+    if settings.archive:
+        return objects_left(job, settings)
+    return (item.source for item in plan_here(job) if item.status == "going")
+
+
+def make_job(settings: Settings, named: bool | None = None) -> Job:
     """What the workers are told."""
     model_id, restorer_ids, wanted = "", {}, settings.restoration
     if settings.operation == "encode":
@@ -80,27 +111,30 @@ def make_job(settings: Settings, run: str = "", progress: str = "") -> Job:
         source=settings.source,
         destination=settings.destination,
         options=settings.canonical(model_id, restorer_ids),
-        run=run or f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        run=f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
         format=settings.format,
         overwrite=settings.overwrite,
-        progress=progress,
-        named=stat_object(settings.source) is not None,
+        named=stat_object(settings.source) is not None if named is None else named,
         masks="" if wanted is None else wanted.masks,
     )
 
 
-def submit(options: PipelineOptions, settings: Settings, job: Job) -> int:
-    """Build the graph and run it to its end on the runner that ``options`` name; how many objects were done before."""
-    pipeline = beam.Pipeline(options=options)
-    build(pipeline, settings, job)
+def submit(options: PipelineOptions, settings: Settings, job: Job, hint: str = "") -> PipelineResult:
+    """Build the graph and run it on the runner that ``options`` name, to its end if it is waited for."""
+    try:
+        pipeline = beam.Pipeline(options=options)
+    except ValueError as error:  # Beam's own check of the options
+        raise UsageError(f"the runner refuses the options: {error}") from error
+    build(pipeline, settings, job, hint)
     try:
         result = pipeline.run()
-        result.wait_until_finish()
-    except RuntimeError as error:  # what Beam makes of an exception in a worker, the whole traceback in its message
-        last = str(error).strip().rpartition("\n")[2]
-        raise JobError(f"the job failed: {last}. Mend that and run it again: what is done is skipped") from error
-    found = result.metrics().query(MetricsFilter().with_name("skipped"))["counters"]
-    return sum(int(count.result) for count in found)
+        if _is_waited_for(options):
+            result.wait_until_finish()
+    except (RuntimeError, DataflowRuntimeException) as error:
+        raise JobError(
+            f"the job failed: {_reason(error)}. Mend that and run it again: what is done is skipped"
+        ) from error
+    return result
 
 
 def check_source(job: Job) -> None:
@@ -118,10 +152,15 @@ def check_source(job: Job) -> None:
         check_masks(job.masks, first)
 
 
-def check_destination(job: Job) -> None:
-    """DestinationError if an earlier run filled the destination with other options, unless the job overwrites."""
+def check_destination(job: Job, settings: Settings) -> None:
+    """DestinationError if an earlier run filled the destination with other options, unless the job overwrites.
+
+    Of an archive of shards each round has its own options.
+    """
+    if not settings.archive and is_archive(job.destination):
+        raise DestinationError(f"{job.destination} is an archive of shards: choose another destination, or append")
     fragments = read_fragments(job.destination)
-    if job.overwrite or not fragments:
+    if job.overwrite or settings.append or not fragments:
         return
     (earlier, *_) = read_fragment(fragments[-1])
     if earlier.options != job.options:
@@ -129,6 +168,40 @@ def check_destination(job: Job) -> None:
             f"{job.destination} was filled with {earlier.options}, this run would use {job.options}: "
             "choose another destination, the same options, or --overwrite"
         )
+
+
+def _reason(error: Exception) -> str:
+    """Of Dataflow all that it says; elsewhere Beam puts a worker's whole traceback into the message, its last line tells."""
+    text = str(error).strip()
+    return " ".join(text.split()) if isinstance(error, DataflowRuntimeException) else text.rpartition("\n")[2]
+
+
+def _is_waited_for(options: PipelineOptions) -> bool:
+    """Not so for a template, which is only written, and where Beam was told not to wait."""
+    template = options.view_as(GoogleCloudOptions).template_location
+    return not (template or options.view_as(StandardOptions).no_wait_until_finish)
+
+
+def _job_id(result: PipelineResult) -> str:
+    """Dataflow's; other runners' results, and a template's, have none."""
+    return str(getattr(result, "job_id", str)()) if getattr(result, "has_job", False) else ""
+
+
+def _skipped(result: PipelineResult) -> int:
+    """How many objects were done before."""
+    found = result.metrics().query(MetricsFilter().with_name("skipped"))["counters"]
+    return sum(int(count.result) for count in found)
+
+
+def _check_hardware(runner: str, options: PipelineOptions, settings: Settings, job: Job) -> str:
+    """Settle what the job runs on; the resource hint for the step with the model. Errors before anything is read."""
+    if runner in DATAFLOW_RUNNERS:
+        return prepare(options, settings, job.run).hint
+    if runner in LOCAL_RUNNERS:
+        if settings.accelerator in GPUS:
+            raise UsageError(f"--accelerator {settings.accelerator} is Dataflow's; here a GPU is --accelerator cuda")
+        pick_device(settings.accelerator)
+    return ""
 
 
 def _pick_runner(options: PipelineOptions) -> str:

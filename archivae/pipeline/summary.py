@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -43,14 +44,35 @@ class Summary:
 
 def read_summary(job: Job, skipped: int, seconds: float) -> Summary:
     """The rows of ``job``'s run; those of earlier runs are left out."""
+    rows = _rows_of(job.destination, job.run, newest=True)
+    return Summary(job.operation, job.destination, rows, skipped, seconds)
+
+
+def read_run(destination: str, run: str, skipped: int) -> Summary:
+    """The same for a run of which only the id is known, in any case of letters; seconds from its rows' first to last."""
+    rows = _rows_of(destination, run, newest=False)
+    times = [row.written for row in rows]
+    operation = rows[0].operation if rows else "encode"
+    return Summary(operation, destination, rows, skipped, max(times) - min(times) if times else 0.0)
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """The table, and the lines below it."""
+    if summary.done:
+        console.print(summary_table(summary))
+    for line in summary_lines(summary):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _rows_of(destination: str, run: str, newest: bool) -> tuple[ManifestRow, ...]:
+    """The run's rows by name; ``newest``: no later run wrote there, so the last fragment is this run's or it has none."""
     rows: dict[str, ManifestRow] = {}
-    for uri in reversed(read_fragments(job.destination)):
-        fragment = [row for row in read_fragment(uri) if row.run == job.run]
-        if not fragment:
+    for uri in reversed(read_fragments(destination)):
+        fragment = [row for row in read_fragment(uri) if row.run.lower() == run.lower()]
+        if not fragment and (rows or newest):
             break  # fragments are named by time: what is older is another run's
         rows |= {row.source: row for row in fragment if row.source not in rows}
-    ordered = tuple(sorted(rows.values(), key=lambda row: row.name))
-    return Summary(job.operation, job.destination, ordered, skipped, seconds)
+    return tuple(sorted(rows.values(), key=lambda row: row.name))
 
 
 def summary_table(summary: Summary) -> Table:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from archivae.errors import StorageError, UsageError
+from archivae.errors import NothingFoundError, UsageError
 from archivae.storage.globs import parse_glob
 from archivae.storage.names import common_folder, is_below, is_own, normal, plain, scheme_of
 from archivae.storage.objects import stat_object, store_of
 from archivae.storage.store import MISSING, StoredObject
 from archivae.storage.threads import map_in_order
-from archivae.storage.uri_lists import is_uri_list, read_uri_list
+from archivae.storage.uri_lists import is_uri_list, read_given_names, read_uri_list
 
 
 def list_source(source: str, *, exclude: str | None = None) -> Iterator[StoredObject]:
@@ -20,9 +20,10 @@ def list_source(source: str, *, exclude: str | None = None) -> Iterator[StoredOb
 
     ``source``: a local path, ``file://`` or ``gs://``; what exists literally wins over its reading as a glob. Names
     are relative to the folder, to the part of a glob before its first wildcard, or to the longest folder that all
-    listed objects share. Objects that a list names but that do not exist come with size -1 and the fingerprint
-    ``missing``. What lies in a folder called ``_archivae`` is left out, and so is what lies under ``exclude`` if that
-    is strictly inside the source. Listing goes on while the iterator is drawn; only a list of objects is read at once.
+    listed objects share, unless the list names them itself. Objects that a list names but that do not exist come with
+    size -1 and the fingerprint ``missing``. What lies in a folder called ``_archivae`` is left out, and so is what lies
+    under ``exclude`` if that is strictly inside the source. Listing goes on while the iterator is drawn; only a list of
+    objects is read at once.
 
     StorageError if nothing matches, UsageError for a list that is none.
     """
@@ -32,7 +33,7 @@ def list_source(source: str, *, exclude: str | None = None) -> Iterator[StoredOb
         first = next(entries, None)
         if first is not None:
             return chain([first], entries)
-    raise StorageError(
+    raise NothingFoundError(
         f"expected objects under {source!r}, found none; check the name: "
         f"a folder, a file, a glob such as 'photos/**/*.jpg', or a .txt, .lst, .csv or .parquet list of URIs"
     )
@@ -61,6 +62,7 @@ def _as_glob(source: str, skip: str | None) -> Iterator[StoredObject]:
 
 def _listed(uri: str, skip: str | None) -> Iterator[StoredObject]:
     uris = sorted(read_uri_list(uri))
+    names = read_given_names(uri)
     if len({scheme_of(listed) for listed in uris}) > 1:
         raise UsageError(f"expected all objects in {uri!r} in one kind of storage, found several; split the list")
     if not uris:
@@ -68,7 +70,7 @@ def _listed(uri: str, skip: str | None) -> Iterator[StoredObject]:
     root = common_folder(uris)
     skipped = skip if skip and is_below(skip, root) else None
     wanted = [listed for listed in uris if not (skipped and is_below(listed, skipped))]
-    return map_in_order(lambda listed: _named(listed, listed[len(root) :]), wanted)
+    return map_in_order(lambda listed: _named(listed, names.get(listed) or listed[len(root) :]), wanted)
 
 
 def _named(uri: str, name: str) -> StoredObject:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import cast
 
+import google_crc32c
+
+from archivae.errors import StorageError
 from archivae.storage import gcs, local
-from archivae.storage.names import normal, scheme_of
-from archivae.storage.store import Store, StoredObject
+from archivae.storage.names import normal, own_path, scheme_of
+from archivae.storage.store import Span, Store, StoredObject
+
+LARGEST_SPAN = 1 << 30
+"""The most bytes that are read of an archive's member."""
 
 
 def store_of(uri: str) -> Store:
@@ -35,6 +42,33 @@ def read_object(uri: str, *, limit: int | None = None, generation: int | None = 
     return store_of(uri).read(normal(uri), limit, generation)
 
 
+def read_range(uri: str, offset: int, length: int) -> bytes:
+    """``length`` bytes of an object from ``offset`` on, fewer where it ends before; in one request, unchecked."""
+    return store_of(uri).read_range(normal(uri), offset, length)
+
+
+def read_span(span: Span) -> bytes:
+    """The bytes of a span, in one request. StorageError if they are damaged, or more than `LARGEST_SPAN`."""
+    return read_framed_span(span, 0, 0)[1]
+
+
+def read_framed_span(span: Span, before: int, after: int) -> tuple[bytes, bytes, bytes]:
+    """The bytes of a span between so many that lie before and after it, these unchecked: all in one request.
+
+    StorageError if the span is damaged, or longer than `LARGEST_SPAN`.
+    """
+    if not 0 <= span.length <= LARGEST_SPAN or span.offset < before:
+        raise StorageError(f"cannot read {span}: expected at most {LARGEST_SPAN} bytes; the index is damaged")
+    framed = read_range(span.uri, span.offset - before, before + span.length + after)
+    data = framed[before : before + span.length]
+    if len(data) != span.length or google_crc32c.value(data) != span.crc:
+        raise StorageError(
+            f"cannot read {span.uri!r}: the {span.length} bytes at {span.offset} are damaged, their CRC-32C is not "
+            f"{span.crc:08x}; take the picture from a copy of the shard"
+        )
+    return framed[:before], data, framed[before + span.length :]
+
+
 def write_object(uri: str, data: bytes, *, scratch: str) -> str:
     """Write or replace a whole object; whoever reads meanwhile sees the old bytes or the new. Its new fingerprint.
 
@@ -42,6 +76,22 @@ def write_object(uri: str, data: bytes, *, scratch: str) -> str:
     unused on GCS. StorageError if it cannot be written.
     """
     return store_of(uri).write(normal(uri), data, scratch)
+
+
+def write_pieces(uri: str, pieces: Iterable[bytes], *, scratch: str) -> str:
+    """`write_object` for what is too large for memory: ``pieces`` are drawn once, and gathered on disk."""
+    return store_of(uri).write_pieces(normal(uri), pieces, scratch)
+
+
+def delete_object(uri: str) -> None:
+    """Delete one object, named literally; nothing if it is not there. StorageError if it cannot be deleted."""
+    store_of(uri).delete(normal(uri))
+
+
+def clear_own(destination: str, name: str) -> None:
+    """Delete all below the folder ``name`` in the folder of ``destination`` that is ours; no other can be named here."""
+    folder = own_path(destination, name)
+    store_of(folder).clear(folder)
 
 
 def generation_of(fingerprint: str) -> int | None:

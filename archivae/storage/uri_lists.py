@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -11,9 +13,10 @@ import pyarrow.parquet
 
 from archivae.errors import UsageError
 from archivae.storage.names import normal, scheme_of
-from archivae.storage.objects import read_object
+from archivae.storage.objects import read_object, write_object
 
 _COLUMN = "uri"
+_NAMES = "name"
 _TEXT = (".txt", ".lst")
 _TABLES = (".csv", ".parquet")
 
@@ -32,6 +35,24 @@ def read_uri_list(uri: str) -> list[str]:
     names = _lines(uri, data) if _suffix(uri) in _TEXT else _column(uri, data)
     folder = uri.rpartition("/")[0]
     return list(dict.fromkeys(_resolve(folder, name) for name in names))
+
+
+def read_given_names(uri: str) -> dict[str, str]:
+    """The names that a ``.parquet`` list gives its objects in a column ``name``, by URI; none for any other list."""
+    if _suffix(uri) != ".parquet":
+        return {}
+    table = _read_table(".parquet", read_object(uri))
+    if not {_COLUMN, _NAMES} <= {*table.column_names}:
+        return {}
+    return dict(zip(table.column(_COLUMN).to_pylist(), table.column(_NAMES).to_pylist(), strict=True))
+
+
+def write_uri_list(uri: str, names: Mapping[str, str], scratch: str) -> None:
+    """Write a ``.parquet`` list of the objects that are the keys of ``names``, each with its name."""
+    sink = io.BytesIO()
+    table = pa.table({_COLUMN: pa.array(list(names), pa.string()), _NAMES: pa.array(list(names.values()), pa.string())})
+    pa.parquet.write_table(table, sink, compression="zstd")
+    write_object(uri, sink.getvalue(), scratch=scratch)
 
 
 def _suffix(uri: str) -> str:

@@ -1,5 +1,6 @@
 """The Beam transforms: thin, each a plain function mapped over a collection of `Item`."""
 
+from archivae.transforms.archive import PackShards, PlanMembers
 from archivae.transforms.decode import DecodeImages
 from archivae.transforms.encode import EncodeImages
 from archivae.transforms.item import Item
@@ -13,6 +14,8 @@ __all__ = [
     "EncodeImages",
     "Item",
     "Job",
+    "PackShards",
+    "PlanMembers",
     "PlanWork",
     "ReadImages",
     "ReadObjects",

@@ -101,6 +101,10 @@ class _EncodeFn(BatchingFn[_Waiting]):
         self._options = options
         self._make_restoring = make_restoring
 
+    def display_data(self) -> dict[str, Any]:
+        hardware = {"accelerator": self._source.accelerator, "max_pixels": self._max_pixels}
+        return {**self._rate.asked(), "model": self._source.model, **hardware}
+
     def setup(self) -> None:
         super().setup()
         self._codec: Codec = self._source.codec()

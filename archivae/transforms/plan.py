@@ -15,8 +15,12 @@ from apache_beam.pvalue import PCollection
 
 from archivae.errors import ArchivaeError, DestinationError, UnsafeNameError
 from archivae.images import ENDINGS
+from archivae.operations.archive import span_of
 from archivae.operations.names import ARCHIVE_ENDING, archive_name, assign_decoded_names, collision_group
 from archivae.storage import ManifestRow, StoredObject, join, list_source, read_fragment, read_fragments
+from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_layout import index_uri, is_archive
+from archivae.storage.archive_plan import Round
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
 from archivae.transforms.item import Item, spelled_out
@@ -29,8 +33,9 @@ class Job:
     """What a run over a collection is told.
 
     ``options`` is the canonical JSON of all that decides the outputs. ``named``: the source is one object or a list of
-    objects, not a folder or glob, so each is meant to be what the operation takes. ``masks``: the pattern of objects that
-    are masks of others (`archivae.operations.restoration`), and no pictures of their own.
+    objects, not a folder or glob, so each is meant to be what the operation takes. ``shards``: what goes into which
+    shard of an archive; None where each picture becomes a file of its own. ``masks``: the pattern of objects that are masks
+    of others (`archivae.operations.restoration`), and no pictures of their own.
     """
 
     operation: str
@@ -42,6 +47,7 @@ class Job:
     overwrite: bool = False
     progress: str = ""
     named: bool = False
+    shards: Round | None = None
     masks: str = ""
 
 
@@ -111,11 +117,23 @@ def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: 
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
-    """What the job's source holds, masks aside; only decode takes ``.avae`` files."""
+    """What the job's source holds, an archive's members included; masks aside, and ``.avae`` files but for decode."""
+    if job.operation == "decode" and is_archive(job.source):
+        yield from list_members(normal(job.source))
+        return
     for source in list_source(job.source, exclude=job.destination):
         taken = job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING)
         if taken and not (job.masks and is_mask(job.masks, source)):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
+
+
+def list_members(archive: str) -> Iterator[StoredObject]:
+    """The pictures in an archive's shards, each with the URI that it would have as a file of its own."""
+    for row in ArchiveIndex(index_uri(archive)).rows():
+        name = archive_name(row.name)
+        fingerprint = f"crc32c:{row.length}:{row.crc:08x}"
+        uri = f"{archive.rstrip('/')}/{name}"
+        yield StoredObject(uri, name, row.length, fingerprint, span=span_of(archive, row))
 
 
 def list_outputs(destination: str) -> Iterator[str]:
@@ -148,6 +166,24 @@ class _Parts:
         return Group(tuple(self.sources), tuple(self.rows), frozenset(self.outputs))
 
 
+class ReadRows(beam.PTransform):
+    """The rows of the destination's manifest, under the keys of the names that they speak of."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+
+    def expand(self, root: Any) -> PCollection[tuple[str, ManifestRow]]:
+        return (
+            root
+            | "Manifest" >> beam.Create([self._job.destination])
+            | "List fragments" >> beam.FlatMap(read_fragments)
+            | "Spread fragments" >> beam.Reshuffle()
+            | "Read fragments" >> beam.FlatMap(read_fragment)
+            | "Key rows" >> beam.Map(lambda row, op: (group_key(row.name, op), row), self._job.operation)
+        )
+
+
 class PlanWork(beam.PTransform):
     """From the pipeline's root to a PCollection of `Item`: one for each object of the source."""
 
@@ -163,14 +199,7 @@ class PlanWork(beam.PTransform):
             | "List source" >> beam.FlatMap(list_inputs)
             | "Key sources" >> beam.Map(lambda source, op: (group_key(source.name, op), source), job.operation)
         )
-        rows = (
-            root
-            | "Manifest" >> beam.Create([job.destination])
-            | "List fragments" >> beam.FlatMap(read_fragments)
-            | "Spread fragments" >> beam.Reshuffle()
-            | "Read fragments" >> beam.FlatMap(read_fragment)
-            | "Key rows" >> beam.Map(lambda row, op: (group_key(row.name, op), row), job.operation)
-        )
+        rows = root | "Rows" >> ReadRows(job)
         outputs = (
             root
             | "Destination" >> beam.Create([job.destination])

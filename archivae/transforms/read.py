@@ -15,7 +15,8 @@ from archivae.errors import ArchivaeError
 from archivae.images import is_picture, picture_ending
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.stopwatch import take_seconds, timed
-from archivae.storage import generation_of, list_source, read_object
+from archivae.storage import StoredObject, generation_of, list_source, read_object
+from archivae.storage.objects import read_span
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.metrics import StepMetrics
 
@@ -33,13 +34,19 @@ def read_item(item: Item, *, pictures_only: bool, max_bytes: int = MAX_BYTES) ->
     began = time.perf_counter()
     try:
         with timed("io"):
-            data = read_object(item.source.uri, limit=max_bytes, generation=generation_of(item.source.fingerprint))
+            data = _read(item.source, max_bytes)
     except ArchivaeError as error:
         return item.failed("read", error)
     facts = replace(item.facts, sha256=hashlib.sha256(data).hexdigest())
     item = replace(item, data=data, facts=facts).with_seconds_since(began)
     named_picture = picture_ending(item.source.name) or item.source.name.endswith(ARCHIVE_ENDING)
     return item.not_a_picture() if pictures_only and not named_picture and not is_picture(data) else item
+
+
+def _read(source: StoredObject, max_bytes: int) -> bytes:
+    if source.span is not None:
+        return read_span(source.span)
+    return read_object(source.uri, limit=max_bytes, generation=generation_of(source.fingerprint))
 
 
 class ReadObjects(beam.PTransform):

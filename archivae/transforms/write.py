@@ -26,6 +26,7 @@ from archivae.storage import (
     write_fragment,
     write_object,
 )
+from archivae.storage.archive_layout import members_folder, shard_uri
 from archivae.transforms.item import Item
 from archivae.transforms.metrics import StepMetrics, counter
 from archivae.transforms.progress import FINISHED, tally
@@ -66,10 +67,16 @@ def write_item(item: Item, destination: str) -> Item:
     began = time.perf_counter()
     try:
         with timed("io"):
-            write_object(join(destination, item.target), item.data, scratch=scratch_of(destination))
+            write_object(_place(item, destination), item.data, scratch=scratch_of(destination))
     except ArchivaeError as error:
         return item.failed("write", error)
     return item.with_seconds_since(began)
+
+
+def _place(item: Item, destination: str) -> str:
+    """Where the file lies: at its name, or until its shard is published among that shard's members."""
+    folder = destination if item.shard is None else members_folder(destination, item.shard)
+    return join(folder, item.target)
 
 
 def manifest_row(item: Item, destination: str, *, operation: str, options: str, run: str) -> ManifestRow:
@@ -88,7 +95,7 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
         width=facts.width,
         status="done" if done else item.status,  # type: ignore[arg-type]
         coding=facts.coding,  # type: ignore[arg-type]
-        archive=join(destination, item.target) if done else "",
+        archive=_archived_in(item, destination) if done else "",
         archive_bytes=size,
         bpp=8 * archived_bytes / pixels if done and pixels else 0.0,
         psnr=facts.psnr if math.isfinite(facts.psnr) or done else 0.0,
@@ -104,6 +111,10 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
         seconds=item.seconds,
         written=time.time(),
     )
+
+
+def _archived_in(item: Item, destination: str) -> str:
+    return join(destination, item.target) if item.shard is None else shard_uri(destination, item.shard)
 
 
 def deposit_model(destination: str, model_id: str, weights: str) -> None:
@@ -126,6 +137,9 @@ class _WriteFn(beam.DoFn):
         self._destination = destination
         self._words = {"operation": operation, "options": options, "run": run}
         self._progress = progress
+
+    def display_data(self) -> dict[str, str]:
+        return {"destination": self._destination, **self._words}
 
     def setup(self) -> None:
         self._metrics = StepMetrics("write")

@@ -24,6 +24,30 @@ def from_command(*words: str) -> Settings:
     return Settings.from_options(PipelineOptions(_pipeline_arguments(arguments)))
 
 
+def test_an_archive_says_how_large_its_shards_shall_be() -> None:
+    for words in (["--archive", "--shard-size=64MiB"], ["--archive", "--shard_size=64 MiB"]):
+        found = from_command(*words)
+        assert found.archive and not found.append and found.shard_size == 64 << 20
+        assert json.loads(found.canonical("m"))["shard_size"] == 64 << 20
+    plain = from_command("--shard-size=64MiB")
+    assert not plain.archive and "shard_size" not in json.loads(plain.canonical("m"))
+    arguments = build_parser().parse_args(["append", "a", "b"])
+    appending = Settings.from_options(PipelineOptions(_pipeline_arguments(arguments)))
+    assert (appending.operation, appending.append, appending.archive) == ("encode", True, True)
+
+
+@pytest.mark.parametrize("size", ["", "MiB", "0", "-1", "12 furlongs", "1e9"])
+def test_sizes_that_are_none(size: str) -> None:
+    with pytest.raises(UsageError, match="such as 256MiB"):
+        from_command("--archive", f"--shard-size={size}")
+
+
+@pytest.mark.parametrize("words", [["--archive", "--overwrite"], ["--archive", "--operation=decode"]])
+def test_what_does_not_go_with_an_archive(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="do not go with"):
+        settings(*words)
+
+
 @pytest.mark.parametrize(
     ("words", "rate"),
     [

@@ -1,0 +1,184 @@
+"""The commands that look into an archive of shards: ls, get, verify, reindex."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any
+
+from archivae.errors import ArchivaeError, UsageError
+from archivae.images import ENDINGS
+from archivae.models import ACCELERATORS
+from archivae.operations.archive import Archive, open_archive
+from archivae.operations.archive_reindex import list_shards, reindex
+from archivae.operations.archive_verify import Original, check_models, check_picture, check_shards
+from archivae.operations.names import archive_name, assign_decoded_names
+from archivae.pipeline.options import add_profile_argument
+from archivae.storage import join, read_manifest, scratch_of, write_object
+from archivae.storage.archive_index import IndexRow
+from archivae.storage.archive_layout import is_archive
+from archivae.storage.names import normal
+from archivae.storage.threads import map_in_order
+
+GOOD, DAMAGED = 0, 1
+_CHECKED_AT_ONCE = 16
+_AVAE = "avae"
+_ARCHIVE_HELP = "folder; local or gs://"
+
+
+def add_parsers(commands: Any) -> None:
+    """Give the command line these commands."""
+    ls = commands.add_parser("ls", help="what an archive holds: name, bytes, height x width, quality")
+    ls.set_defaults(run=_ls)
+    get = commands.add_parser("get", help="single pictures out of an archive, without reading the rest of it")
+    get.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE_HELP)
+    get.add_argument("names", nargs="+", metavar="NAME", help="as ls shows it")
+    get.add_argument("--output", required=True, metavar="DIR", help="folder to write to; local or gs://")
+    get.add_argument(
+        "--format", choices=(*ENDINGS, _AVAE), default="png", help="format to write, avae: as stored (default: png)"
+    )
+    add_profile_argument(get)
+    get.set_defaults(run=_get)
+    verify = commands.add_parser("verify", help="is an archive whole? exit code 1 if anything is damaged")
+    extent = verify.add_mutually_exclusive_group()
+    extent.add_argument(
+        "--sample", default="1%", metavar="P%", help="decode so many pictures, at random (default: 1%%)"
+    )
+    extent.add_argument("--all", action="store_true", help="decode every picture")
+    verify.add_argument("--against", metavar="SRC", help="folder of the originals: compare their SHA-256, and the PSNR")
+    verify.set_defaults(run=_verify)
+    anew = commands.add_parser("reindex", help="make an archive's index anew from its shards")
+    anew.set_defaults(run=_reindex)
+    for command in (ls, verify, anew):
+        command.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE_HELP)
+    for command in (get, verify):
+        command.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
+
+
+def _ls(arguments: argparse.Namespace) -> int:
+    archive = open_archive(arguments.archive)
+    try:
+        if sys.stdout.isatty():
+            print("name\tbytes\tsize\tquality")
+        for row in archive.index.rows():
+            print(f"{_shown(row.name)}\t{row.length}\t{row.height}x{row.width}\t{row.quality:g}")
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return GOOD
+
+
+def _get(arguments: argparse.Namespace) -> int:
+    """Every picture that can be had; 1 if one could not."""
+    archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
+    names = dict.fromkeys(arguments.names)
+    targets = _targets(names, arguments.format)
+    failed = 0
+    for name in names:
+        try:
+            _get_one(archive, name, join(arguments.output, targets[name]), arguments)
+        except KeyError:
+            failed += _complain(f"{_shown(name)}: the archive has no such picture; archivae ls shows what it has")
+        except ArchivaeError as error:
+            failed += _complain(f"{_shown(name)}: {error}")
+    return DAMAGED if failed else GOOD
+
+
+def _get_one(archive: Archive, name: str, uri: str, arguments: argparse.Namespace) -> None:
+    if arguments.format == _AVAE:
+        data = archive.read(name)
+    else:
+        data = archive.picture_file(name, arguments.format, arguments.restore_profile)
+    write_object(uri, data, scratch=scratch_of(arguments.output))
+
+
+def _targets(names: Iterable[str], format: str) -> dict[str, str]:
+    """What each picture's file is called, as decode calls it."""
+    if format == _AVAE:
+        return {name: archive_name(name) for name in names}
+    decoded = assign_decoded_names([archive_name(name) for name in names], ENDINGS[format])  # type: ignore[index]
+    return {name: decoded[archive_name(name)] for name in names}
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    """1 for anything that is damaged or cannot be read, named on standard error; UsageError where there is no archive."""
+    share = 1.0 if arguments.all else parse_share(arguments.sample)
+    uri = normal(arguments.archive)
+    if not is_archive(uri) and not list_shards(uri):
+        raise UsageError(f"expected an archive of shards at {uri!r}, found none; check the name")
+    damages = sum(map(_complain, _damages(uri, share, arguments)))
+    print(f"{damages} damages" if damages else "all good")
+    return DAMAGED if damages else GOOD
+
+
+def _damages(uri: str, share: float, arguments: argparse.Namespace) -> Iterator[str]:
+    """What is wrong with an archive. A damaged index ends the search: nothing else can be found without it."""
+    try:
+        archive = open_archive(uri, accelerator=arguments.accelerator)
+        originals = _originals(archive, arguments.against)
+        yield from check_models(uri)
+        yield from check_shards(uri, archive.index.rows())
+        rows = list(_sampled(archive, share)) if share < 1 else archive.index.rows()
+
+        def check(row: IndexRow) -> list[str]:
+            return check_picture(uri, row, archive.codec, originals(row.name))
+
+        yield from chain.from_iterable(map_in_order(check, rows, _CHECKED_AT_ONCE))
+        decoded = len(archive) if isinstance(rows, Iterator) else len(rows)
+        print(f"{decoded} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at")
+    except ArchivaeError as error:
+        yield str(error)
+
+
+def _originals(archive: Archive, against: str | None) -> Any:
+    """From a name to what its picture is compared with."""
+    if against is None:
+        return lambda name: None
+    recorded = {
+        row.name: (row.psnr, row.options) for row in read_manifest(archive.uri).values() if row.status == "done"
+    }
+    folder = normal(against)
+    return lambda name: Original(f"{folder}/{name}", *recorded.get(name, (None,)))
+
+
+def parse_share(text: str) -> float:
+    """A share as a number up to 1.
+
+    >>> parse_share("2.5%")
+    0.025
+    """
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1 or not text.endswith("%"):
+        raise UsageError(f"expected --sample to be a share such as 1%, at most 100%, found {text!r}")
+    return share
+
+
+def _sampled(archive: Archive, share: float) -> Iterator[IndexRow]:
+    """Every so-manieth picture, from a random one on; at least one, so that other runs see others."""
+    step = max(1, round(1 / share))
+    start = random.randrange(min(step, max(1, len(archive))))
+    return islice(archive.index.rows(), start, None, step)
+
+
+def _reindex(arguments: argparse.Namespace) -> int:
+    found = reindex(normal(arguments.archive))
+    failed = sum(map(_complain, found.damage))
+    print(f"{found.pictures} pictures in the index, {failed} damages left out")
+    return DAMAGED if failed else GOOD
+
+
+def _complain(problem: str) -> int:
+    print(f"archivae: {problem}", file=sys.stderr)
+    return 1
+
+
+def _shown(name: str) -> str:
+    """A name as it may go to a terminal: what it would take for a command is spelled out."""
+    return name if name.isprintable() else ascii(name)
