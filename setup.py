@@ -52,6 +52,7 @@ setup(
     ],
     extras_require={
         "aws": ["boto3"],
+        "benchmarks": ["bm3d", "opencv-python-headless"],
         "train": ["tensorboard"],
         "heic": ["pillow-heif"],
         "jxl": ["pillow-jxl-plugin"],

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from archivae.errors import ArchivaeError, BitstreamError, UsageError
 from archivae.images import READ_WORDS
-from archivae.models import DEFAULT_MODEL, load_model, shipped_models
+from archivae.models import DEFAULT_MODEL, load_model, load_restorer, shipped_models, shipped_restorers
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
 from archivae.pipeline import archive_commands, evaluate, train
@@ -26,10 +26,14 @@ from archivae.pipeline.dataflow import status
 from archivae.pipeline.estimate import command as estimate
 from archivae.pipeline.options import (
     ARCHIVE_HELP,
+    RESTORATION_WORDS,
     ArchivaeOptions,
     add_common_arguments,
     add_decode_arguments,
     add_encode_arguments,
+    add_format_argument,
+    add_restoration_arguments,
+    add_task_argument,
     add_watch_arguments,
 )
 from archivae.pipeline.run import DryRun, Submitted, run
@@ -64,13 +68,17 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     encode = commands.add_parser("encode", help="pictures into .avae files", epilog=_BEAM_NOTE)
     decode = commands.add_parser("decode", help=".avae files into pictures", epilog=_BEAM_NOTE)
+    restore = commands.add_parser("restore", help="noise, JPEG artefacts, holes, darkness", epilog=_BEAM_NOTE)
     add_encode_arguments(encode)
     add_decode_arguments(decode)
     encode.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
     append = commands.add_parser("append", help="new pictures into new shards of an archive", epilog=_BEAM_NOTE)
     append.set_defaults(append=True)
     add_encode_arguments(append)
-    for command in (encode, append, decode):
+    add_task_argument(restore)
+    add_restoration_arguments(restore)
+    add_format_argument(restore)
+    for command in (encode, append, decode, restore):
         command.add_argument(
             "source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://"
         )
@@ -93,10 +101,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-_OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode"}
+_OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode", "restore": "restore"}
 _PASSED_ON = {
     *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
     "share_model", "overwrite", "archive", "append", "shard_size", "watch", "notifications",
+    "task", "restore", *RESTORATION_WORDS,
 }  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
@@ -189,6 +198,8 @@ def _models(arguments: argparse.Namespace) -> int:
     for name, path in shipped_models().items():
         default = "default" if name == DEFAULT_MODEL else ""
         table.add_row(name, load_model(name).model_id().hex(), f"{path.stat().st_size:,}", default)
+    for name, path in shipped_restorers().items():
+        table.add_row(name, load_restorer(name).model_id().hex(), f"{path.stat().st_size:,}", "restore")
     Console().print(table)
     return GOOD
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
@@ -20,6 +22,7 @@ from archivae.transforms import (
     ReadNotifications,
     ReadObjects,
     RecordRows,
+    RestoreImages,
     VerifyPictures,
     VerifyWhole,
     WriteImages,
@@ -30,7 +33,7 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
     """The whole way of a collection. ``hint``: the accelerator that the step with the model needs, empty for none."""
     if settings.operation == "verify":
         return _build_verify(root, settings, job, hint)
-    work = _encode(settings, job) if settings.operation == "encode" else _decode(settings, job)
+    work = {"encode": _encode, "decode": _decode, "restore": _restore}[settings.operation](settings, job)
     if hint:
         work = work.with_resource_hints(accelerator=hint)
     planned = root | "Plan" >> _plan(settings, job)
@@ -69,6 +72,7 @@ def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
         share_model=settings.share_model,
         max_pixels=settings.max_pixels,
         tag=job.run,
+        restoration=settings.restoration,
     )
 
 
@@ -81,4 +85,17 @@ def _decode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
         max_pixels=settings.max_pixels,
         tag=job.run,
         restore_profile=settings.restore_profile,
+    )
+
+
+def _restore(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
+    assert settings.restoration is not None
+    picture_format: OutputFormat = settings.format  # type: ignore[assignment]
+    return RestoreImages(
+        **asdict(settings.restoration),
+        format=picture_format,
+        accelerator=settings.accelerator,
+        share_model=settings.share_model,
+        max_pixels=settings.max_pixels,
+        tag=job.run,
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -14,9 +16,11 @@ from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL
 from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
+from archivae.operations.restoration import RESTORE_TASKS, Restoration
 from archivae.pipeline.quantities import bytes_of, share_of
 
-OPERATIONS = ("encode", "decode", "verify")
+OPERATIONS = ("encode", "decode", "restore", "verify")
+RESTORATION_WORDS = ("strength", "masks", "mask_colour", "restorers")
 SCOPES = ("step", "job")
 ARCHIVE_HELP = "pack the files into tar shards with an index"
 DEFAULT_SHARD_SIZE = f"{SHARD_BYTES >> 20}MiB"
@@ -34,6 +38,7 @@ class ArchivaeOptions(PipelineOptions):
         add_encode_arguments(parser)
         add_decode_arguments(parser)
         add_verify_arguments(parser)
+        add_task_argument(parser)
         add_common_arguments(parser)
         parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
         add_watch_arguments(parser)
@@ -47,6 +52,36 @@ def add_encode_arguments(parser: Any) -> None:
     add_archive_arguments(parser)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
+    )
+    parser.add_argument("--restore", choices=RESTORE_TASKS, help="restore each picture before it is encoded")
+    add_restoration_arguments(parser)
+
+
+def add_task_argument(parser: Any) -> None:
+    """What restore is to do; its other options are those of encode's ``--restore``."""
+    parser.add_argument("--task", choices=RESTORE_TASKS, help="the damage to undo; auto measures each picture")
+
+
+def add_restoration_arguments(parser: Any) -> None:
+    """How to restore, whatever becomes of the picture then."""
+    parser.add_argument(
+        "--strength",
+        type=float,
+        metavar="S",
+        help="of the damage, in place of the estimate: denoise: sigma, 0 to 64; dejpeg: quality of the JPEG, 10 to 100; "
+        "lowlight: stops, 0 to 8",
+    )
+    parser.add_argument(
+        "--masks",
+        metavar="PATTERN",
+        help="inpaint: each picture's mask, white in holes: * stands for the picture's name without its ending, as in "
+        "'*_mask.png' beside it or 'masks/*.png' (default: holes are what is not opaque)",
+    )
+    parser.add_argument(
+        "--mask_colour", "--mask-colour", metavar="RRGGBB", help="inpaint: in place of masks, the colour of holes"
+    )
+    parser.add_argument(
+        "--restorers", metavar="FOLDER", help="your own weights, FOLDER/TASK.safetensors (default: the shipped ones)"
     )
 
 
@@ -133,7 +168,7 @@ def add_archive_arguments(parser: Any) -> None:
 
 def add_decode_arguments(parser: Any) -> None:
     """The options of decode alone."""
-    parser.add_argument("--format", choices=tuple(ENDINGS), default="png", help="format to write (default: png)")
+    add_format_argument(parser)
     add_profile_argument(parser)
 
 
@@ -153,6 +188,11 @@ def add_verify_arguments(parser: Any) -> None:
         "--sample", default="1%", metavar="P%", help="decode so many pictures, at random (default: 1%%)"
     )
     parser.add_argument("--against", metavar="SRC", help="folder of the originals: compare their SHA-256, and the PSNR")
+
+
+def add_format_argument(parser: Any) -> None:
+    """What kind of files decode and restore write."""
+    parser.add_argument("--format", choices=tuple(ENDINGS), default="png", help="format to write (default: png)")
 
 
 def add_common_arguments(parser: Any) -> None:
@@ -207,6 +247,7 @@ class Settings:
     against: str
     watch: float | None
     notifications: str
+    restoration: Restoration | None
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -219,7 +260,8 @@ class Settings:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
         archive = own.archive or own.append
         if archive and (own.operation != "encode" or own.overwrite):
-            other = "--overwrite" if own.operation == "encode" else f"{own.operation}, which knows an archive by itself"
+            known = {"restore": "restore, which makes none", "encode": "--overwrite"}
+            other = known.get(own.operation, f"{own.operation}, which knows an archive by itself")
             raise UsageError(
                 f"--archive and --append do not go with {other}: leave one out, or take another destination"
             )
@@ -237,10 +279,11 @@ class Settings:
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             share_of(own.sample, "--sample"), own.against or "",
             own.watch, own.notifications or "",
+            _restoration(own),
         )  # fmt: skip
 
-    def canonical(self, model_id: str) -> str:
-        """JSON of all that decides what is written: equal texts, equal outputs."""
+    def canonical(self, model_id: str, restorer_ids: Mapping[str, str] = MappingProxyType({})) -> str:
+        """JSON of all that decides what is written: equal texts, equal outputs. ``restorer_ids``: by task."""
         decisive: dict[str, Any] = {"operation": self.operation}
         if self.operation == "encode":
             decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
@@ -248,5 +291,22 @@ class Settings:
         elif self.operation == "verify":
             decisive |= {"share": self.share} | ({"against": self.against} if self.against else {})
         else:
-            decisive |= {"format": self.format} | ({"restore_profile": True} if self.restore_profile else {})
+            decisive |= {"format": self.format}
+        if self.operation == "decode" and self.restore_profile:
+            decisive |= {"restore_profile": True}
+        if self.restoration is not None:
+            decisive |= {"restore": {**self.restoration.asked(), "models": dict(restorer_ids)}}
         return json.dumps(decisive, sort_keys=True)
+
+
+def _restoration(own: ArchivaeOptions) -> Restoration | None:
+    """What is to be restored, if anything. UsageError for words that belong to a restoration without one."""
+    given = {word: getattr(own, word) for word in RESTORATION_WORDS if getattr(own, word) is not None}
+    task = {"encode": own.restore, "restore": own.task}.get(own.operation)
+    if own.operation == "restore" and not task:
+        raise UsageError(f"--task is missing: one of {', '.join(RESTORE_TASKS)}")
+    if task:
+        return Restoration(task, **given)
+    if given:
+        raise UsageError(f"--{next(iter(given))} belongs to a restoration, found none: give --restore, or leave it out")
+    return None

@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeException
 from apache_beam.runners.runner import PipelineResult
 
-from archivae.errors import DestinationError, JobError, UsageError
+from archivae.errors import DestinationError, JobError, MaskError, UsageError
 from archivae.models import parse_weights, pick_device
 from archivae.operations.archive_verify import require_archive
 from archivae.pipeline.archive_job import objects_left, plan_shards, published_before
@@ -33,8 +33,10 @@ from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.storage.lease import leased
 from archivae.storage.names import normal
 from archivae.transforms import Job
-from archivae.transforms.plan import list_input_parts, list_members, plan_here
+from archivae.transforms.masks import check_masks
+from archivae.transforms.plan import list_input_parts, list_inputs, list_members, plan_here
 from archivae.transforms.residency import CodecSource
+from archivae.transforms.restorer_residency import RestorerSource
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
 _IN_PROCESS = "FnApiRunner"
@@ -105,14 +107,6 @@ def _run_alone(options: PipelineOptions, settings: Settings, job: Job, hint: str
     return read_summary(job, before + _skipped(result), time.monotonic() - began)
 
 
-def _check_source(job: Job, settings: Settings) -> None:
-    """A source that holds nothing is an error now, not in a worker."""
-    if settings.operation == "verify":
-        require_archive(normal(job.source))
-    elif not settings.notifications:
-        next(list_input_parts(job), None)
-
-
 def _objects(job: Job, settings: Settings) -> Iterator[StoredObject]:
     """What a run would work on."""
     if settings.operation == "verify":
@@ -124,18 +118,21 @@ def _objects(job: Job, settings: Settings) -> Iterator[StoredObject]:
 
 def make_job(settings: Settings, named: bool | None = None) -> Job:
     """What the workers are told."""
-    model_id = ""
+    model_id, restorer_ids, wanted = "", {}, settings.restoration
     if settings.operation == "encode":
         model_id = parse_weights(CodecSource(settings.model).weight_file()).model_id().hex()
+    if wanted is not None:
+        restorer_ids = {task: RestorerSource(wanted.restorers).model_id(task) for task in wanted.tasks}
     return Job(
         operation=settings.operation,
         source=settings.source,
         destination=settings.destination,
-        options=settings.canonical(model_id),
+        options=settings.canonical(model_id, restorer_ids),
         run=f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
         format=settings.format,
         overwrite=settings.overwrite,
         named=stat_object(settings.source) is not None if named is None else named,
+        masks="" if wanted is None else wanted.masks,
     )
 
 
@@ -156,6 +153,31 @@ def submit(options: PipelineOptions, settings: Settings, job: Job, hint: str = "
             f"the job failed: {_reason(error)}. Mend that and run it again: what is done is skipped"
         ) from error
     return result
+
+
+def _check_source(job: Job, settings: Settings) -> None:
+    """What is wrong with the source is an error now, not in a worker: that it holds nothing, above all."""
+    if settings.operation == "verify":
+        require_archive(normal(job.source))
+    elif not settings.notifications:
+        next(list_input_parts(job), None)
+        if settings.restoration:
+            _check_restorable(job)
+
+
+def _check_restorable(job: Job) -> None:
+    """A source without masks, or with nothing else, or that is the destination of a restore."""
+    first = next(list_inputs(job), None)
+    if job.masks and first is None:
+        raise MaskError(f"expected pictures in {job.source!r}, found masks alone by {job.masks!r}: narrow --masks")
+    if first is None:
+        return
+    if job.operation == "restore" and first.uri == f"{normal(job.destination).rstrip('/')}/{first.name}":
+        raise DestinationError(
+            f"{job.destination} is the source itself, whose pictures would be lost: choose another destination"
+        )
+    if job.masks:
+        check_masks(job.masks, first)
 
 
 def check_destination(job: Job, settings: Settings) -> None:

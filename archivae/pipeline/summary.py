@@ -83,16 +83,27 @@ def summary_table(summary: Summary) -> Table:
         title=f"{_PAST[summary.operation]} {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
     )
     table.add_column("picture", overflow="fold")
-    for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", "coding"):
+    for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", _last_column(summary)):
         table.add_column(name, justify="right")
     for row in summary.done[:TABLE_ROWS]:
-        table.add_row(escape(row.name), *_figures([row]), row.coding)
+        table.add_row(escape(row.name), *_figures([row]), ", ".join(filter(None, (_steps(row), row.coding))))
     if len(summary.done) > TABLE_ROWS:
         table.add_row(f"... and {len(summary.done) - TABLE_ROWS} more")
     if summary.done:
         table.add_section()
         table.add_row(f"{len(summary.done)} pictures", *_figures(summary.done), "")
     return table
+
+
+def _last_column(summary: Summary) -> str:
+    """What `_steps` and the coding of a row are."""
+    restored = "restored by" if summary.operation == "restore" or any(row.tasks for row in summary.done) else ""
+    return ", ".join(filter(None, (restored, "" if summary.operation == "restore" else "coding")))
+
+
+def _steps(row: ManifestRow) -> str:
+    """Such as "dejpeg 32, lowlight 1.5"."""
+    return ", ".join(f"{task} {strength:.3g}" for task, strength in zip(row.tasks, row.strengths, strict=True))
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -112,7 +123,7 @@ def _figures(rows: Sequence[ManifestRow]) -> list[str]:
     """Bytes in and out, ratio, bits per pixel and PSNR of rows together (PSNR: the mean of the lossy ones)."""
     before, after = sum(row.bytes for row in rows), sum(row.archive_bytes for row in rows)
     pixels = sum(row.height * row.width for row in rows)
-    archived = after if rows[0].operation == "encode" else before
+    archived = before if rows[0].operation == "decode" else after
     levels = [row.psnr for row in rows if row.psnr and math.isfinite(row.psnr)]
     exact = any(math.isinf(row.psnr) for row in rows)
     level = f"{sum(levels) / len(levels):.2f}" if levels else ("exact" if exact else "-")

@@ -20,9 +20,10 @@ from archivae.storage.threads import map_in_order
 
 Status = Literal["done", "failed", "not-a-picture"]
 Coding = Literal["learned", "lossless", "original", ""]
-Operation = Literal["encode", "decode", "verify"]
+Operation = Literal["encode", "decode", "restore", "verify"]
 
 _ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation": get_args(Operation)}
+_LISTS = ("tasks", "strengths", "notes")
 _FOLDER = "manifest"
 _SUFFIX = ".parquet"
 
@@ -48,6 +49,8 @@ class ManifestRow:
     model: str = ""  # id
     operation: Operation
     options: str = "{}"  # canonical JSON
+    tasks: tuple[str, ...] = ()  # restorations that changed the picture, in order
+    strengths: tuple[float, ...] = ()  # of each, in its unit; 0 for inpaint
     notes: tuple[str, ...] = ()  # what could not be kept
     error: str = ""
     run: str  # id of the job
@@ -81,6 +84,8 @@ SCHEMA = pa.schema(
             ("model", pa.string()),
             ("operation", pa.string()),
             ("options", pa.string()),
+            ("tasks", pa.list_(pa.string())),
+            ("strengths", pa.list_(pa.float64())),
             ("notes", pa.list_(pa.string())),
             ("error", pa.string()),
             ("run", pa.string()),
@@ -114,7 +119,7 @@ def read_fragment(uri: str) -> list[ManifestRow]:
     """The rows of one fragment. StorageError if it is torn, or no fragment of ours."""
     data = read_object(uri)
     try:
-        table = read_parquet(data)
+        table = _with_lists(read_parquet(data))
         return _rows(table.select(SCHEMA.names).cast(SCHEMA))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, UsageError) as error:
         raise StorageError(
@@ -153,4 +158,11 @@ def _rows(table: pa.Table) -> list[ManifestRow]:
     empty = [name for name in table.column_names if table.column(name).null_count]
     if empty:
         raise ValueError(f"empty values in {', '.join(empty)}")
-    return [ManifestRow(**{**row, "notes": tuple(row["notes"])}) for row in table.to_pylist()]
+    return [ManifestRow(**row | {name: tuple(row[name]) for name in _LISTS}) for row in table.to_pylist()]
+
+
+def _with_lists(table: pa.Table) -> pa.Table:
+    """The table with an empty list for each that its rows lack: archives are older than restoration."""
+    for name in set(_LISTS) - set(table.column_names):
+        table = table.append_column(SCHEMA.field(name), pa.array([[]] * len(table), SCHEMA.field(name).type))
+    return table

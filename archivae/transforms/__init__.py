@@ -8,6 +8,7 @@ from archivae.transforms.notified import ReadNotifications, TakeNotified
 from archivae.transforms.plan import Job, PlanWork
 from archivae.transforms.read import ReadImages, ReadObjects
 from archivae.transforms.record import RecordRows
+from archivae.transforms.restore import RestoreImages
 from archivae.transforms.verify import PlanChecks, VerifyPictures, VerifyWhole
 from archivae.transforms.write import WriteImages
 
@@ -24,6 +25,7 @@ __all__ = [
     "ReadNotifications",
     "ReadObjects",
     "RecordRows",
+    "RestoreImages",
     "TakeNotified",
     "VerifyPictures",
     "VerifyWhole",

@@ -26,6 +26,7 @@ from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
 from archivae.storage.tfrecord import with_records
 from archivae.transforms.item import Item, spelled_out
+from archivae.transforms.masks import is_mask
 from archivae.transforms.progress import PLANNED, tally
 
 
@@ -36,7 +37,8 @@ class Job:
     ``options`` is the canonical JSON of all that decides the outputs. ``named``: the source is one object or a list of
     objects, not a folder or glob, so each is meant to be what the operation takes. ``shards``: what goes into which
     shard of an archive; None where each picture becomes a file of its own. ``retry_failed``: what failed and has not
-    changed since is worked on again.
+    changed since is worked on again. ``masks``: the pattern of objects that are masks of others
+    (`archivae.operations.restoration`), and no pictures of their own.
     """
 
     operation: str
@@ -50,6 +52,7 @@ class Job:
     named: bool = False
     shards: Round | None = None
     retry_failed: bool = True
+    masks: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def settle(group: Group, job: Job) -> Iterator[Item]:
             yield item.failed("plan", problem)
         elif row is not None and _is_settled(row, source, job, target in group.outputs):
             yield Item(source, target, status="skipped")
-        elif job.operation == "decode" and not _is_taken(source, job):
+        elif not _is_taken(source, job):
             yield item.not_a_picture()
         else:
             unrecorded = row is None and target in group.outputs and job.operation == "encode"
@@ -97,8 +100,8 @@ def _targets(group: Group, job: Job) -> dict[str, str]:
 
 
 def _is_taken(source: StoredObject, job: Job) -> bool:
-    """Whether decode takes ``source``: what lies beside the ``.avae`` files in a folder it does not."""
-    return job.named or source.name.endswith(ARCHIVE_ENDING)
+    """Whether the operation takes ``source``: what lies beside the ``.avae`` files in a folder decode does not."""
+    return job.operation != "decode" or job.named or source.name.endswith(ARCHIVE_ENDING)
 
 
 def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> ArchivaeError | None:
@@ -119,7 +122,7 @@ def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: 
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
-    """What the job's source holds, in TFRecord files and archives of shards too; encode never takes ``.avae`` files."""
+    """The source's objects, members of TFRecord files and archives too; masks aside, and but for decode ``.avae`` files."""
     if job.operation == "decode" and is_archive(job.source):
         yield from list_members(normal(job.source))
         return
@@ -153,7 +156,8 @@ class IndexPart:
 
 def _taken(sources: Iterator[StoredObject], job: Job) -> Iterator[StoredObject]:
     for source in sources if job.operation == "decode" else with_records(sources):
-        if job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING):
+        taken = job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING)
+        if taken and not (job.masks and is_mask(job.masks, source)):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
 
 

@@ -79,7 +79,7 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
     """What the manifest says of a finished item."""
     done = item.status == "going"
     facts, size = item.facts, len(item.data) if done else 0
-    archived_bytes = size if operation == "encode" else item.source.size
+    archived_bytes = item.source.size if operation == "decode" else size
     pixels = facts.height * facts.width
     return ManifestRow(
         source=item.source.uri,
@@ -99,6 +99,8 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
         model=facts.model,
         operation=operation,  # type: ignore[arg-type]
         options=options,
+        tasks=facts.tasks,
+        strengths=facts.strengths,
         notes=facts.notes,
         error=f"{item.failure.error}: {item.failure.reason}" if item.failure else "",
         run=run,

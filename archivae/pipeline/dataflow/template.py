@@ -61,7 +61,7 @@ def _parameter(action: argparse.Action) -> dict[str, Any]:
     parameter: dict[str, Any] = {
         "name": action.dest,
         "label": action.dest.replace("_", " ").capitalize(),
-        "helpText": action.help,
+        "helpText": (action.help or "").replace("%%", "%"),
         "isOptional": True,  # operation, input and output, or a policy: which, the program checks
     }
     if _is_flag(action):
