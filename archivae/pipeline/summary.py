@@ -17,7 +17,12 @@ from archivae.transforms import Job
 TABLE_ROWS = 40
 """A table shows so many pictures at most; the totals count all."""
 
-_PAST = {"encode": "encoded into", "decode": "decoded into", "verify": "verified; the report is in"}
+_PAST = {
+    "encode": "encoded into",
+    "decode": "decoded into",
+    "restore": "restored into",
+    "verify": "verified; the report is in",
+}
 
 
 @dataclass(frozen=True)
