@@ -1,0 +1,80 @@
+"""Convolutions that halve a picture step by step, and their mirror image.
+
+Both pad pictures at the bottom and right to whole multiples of what the last step leaves, and cut the padding off again.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archivae.models.families.attention import SelfAttention
+from archivae.models.protocol import Form
+
+
+def grid(form: Form, depth: int) -> tuple[int, int]:
+    """Height and width of the maps that are left after ``depth`` halvings of the padded picture."""
+    return -(-form.height >> depth), -(-form.width >> depth)
+
+
+def widths(width: int, depth: int) -> list[int]:
+    """Channels after each halving: doubled once, as later maps are small but many.
+
+    >>> widths(32, 3)
+    [32, 64, 64]
+    """
+    return [width] + [2 * width] * (depth - 1)
+
+
+class Down(nn.Module):
+    """Pictures ``(N, C, H, W)`` to maps ``(N, channels, h, w)``: convolution, ReLU and max-pooling, ``depth`` times.
+
+    One more convolution follows and, if asked for, self-attention at this lowest resolution.
+    """
+
+    def __init__(self, form: Form, width: int, depth: int, attention: bool = False) -> None:
+        super().__init__()
+        steps = [form.channels, *widths(width, depth)]
+        self.steps = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(steps, steps[1:], strict=False))
+        self.channels = steps[-1]
+        self.last = nn.Conv2d(self.channels, self.channels, 3, padding=1)
+        self.attention = SelfAttention(self.channels) if attention else nn.Identity()
+        height, width = grid(form, depth)
+        self._missing = (0, (width << depth) - form.width, 0, (height << depth) - form.height)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = F.pad(pictures, self._missing) if any(self._missing) else pictures
+        for step in self.steps:
+            x = F.max_pool2d(F.relu(step(x)), 2)
+        return self.attention(F.relu(self.last(x)))
+
+
+class Up(nn.Module):
+    """Maps ``(N, channels, h, w)`` to pictures ``(N, C, H, W)``, before any squashing: transposed convolutions."""
+
+    def __init__(self, form: Form, width: int, depth: int, attention: bool = False) -> None:
+        super().__init__()
+        steps = [*reversed(widths(width, depth)), width]
+        self.channels = steps[0]
+        self.attention = SelfAttention(self.channels) if attention else nn.Identity()
+        self.first = nn.Conv2d(self.channels, self.channels, 3, padding=1)
+        self.steps = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in zip(steps, steps[1:], strict=False)
+        )
+        self.last = nn.Conv2d(width, form.channels, 3, padding=1)
+        self._size = form.height, form.width
+
+    def forward(self, maps: Tensor) -> Tensor:
+        x = F.relu(self.first(self.attention(maps)))
+        for step in self.steps:
+            x = F.relu(step(x))
+        height, width = self._size
+        return self.last(x)[:, :, :height, :width]
+
+
+def pooled(maps: Tensor, cells: int = 4) -> Tensor:
+    """Maps ``(N, C, h, w)`` as vectors ``(N, C * cells**2)`` float32: what each part of the picture holds on average.
+
+    Coates, Lee and Ng 2011, An analysis of single-layer networks in unsupervised feature learning.
+    """
+    return F.adaptive_avg_pool2d(maps.float(), cells).flatten(1)
