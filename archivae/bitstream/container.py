@@ -30,8 +30,10 @@ _TILE = struct.Struct("<II")
 PICTURE_TAG = b"HEAD"
 TILES_TAG = b"TILE"
 PAYLOAD_TAG = b"DATA"
-EXIF_TAG, ICC_TAG, XMP_TAG = b"exif", b"iccp", b"xmpp"
-_CRITICAL = {PICTURE_TAG, TILES_TAG, PAYLOAD_TAG}
+EXIF_TAG, ICC_TAG, XMP_TAG, IPTC_TAG, SOURCE_ICC_TAG = b"exif", b"iccp", b"xmpp", b"iptc", b"srcp"
+ALPHA_TAG, DEEP_TAG, FRAMES_TAG, REBUILT_TAG = b"ALPH", b"DEEP", b"FRAM", b"JPEG"
+_OPTIONAL = {ALPHA_TAG, DEEP_TAG, FRAMES_TAG, REBUILT_TAG}
+_CRITICAL = {PICTURE_TAG, TILES_TAG, PAYLOAD_TAG} | _OPTIONAL
 
 
 class Coding(IntEnum):
@@ -54,7 +56,8 @@ class Bitstream:
     """What an ``.avae`` file holds.
 
     ``quality`` is in steps of 1/256; ``tile_side`` in pixels; ``tiles`` run row by row (learned coding only);
-    ``payload`` holds the bytes of the other codings; ``ancillary`` maps four-letter tags to bytes.
+    ``payload`` holds the bytes of the other codings; ``ancillary`` maps four-letter tags to bytes; ``optional`` does so
+    for critical chunks that not every file has: ALPHA_TAG, DEEP_TAG, FRAMES_TAG, REBUILT_TAG.
     """
 
     height: int
@@ -68,6 +71,7 @@ class Bitstream:
     tiles: tuple[Tile, ...] = ()
     payload: bytes = b""
     ancillary: dict[bytes, bytes] = field(default_factory=dict)
+    optional: dict[bytes, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check(0 < self.height < 2**32 and 0 < self.width < 2**32, f"a size of {self.height}x{self.width}")
@@ -85,6 +89,10 @@ class Bitstream:
         check(len(self.tiles) == rows * columns, f"{len(self.tiles)} tiles where {rows}x{columns} are needed")
         check(learned == (self.payload == b""), "a payload that does not fit the coding")
         check(all(map(_is_ancillary, self.ancillary)), f"tags of ancillary chunks, found {list(self.ancillary)}")
+        check(self.optional.keys() <= _OPTIONAL, f"tags of optional critical chunks, found {list(self.optional)}")
+        check(self.coding is Coding.ORIGINAL or REBUILT_TAG not in self.optional, "a rebuilt JPEG that is no original")
+        check(self.coding is not Coding.ORIGINAL or ALPHA_TAG not in self.optional, "alpha beside an original")
+        check(self.coding is not Coding.LEARNED or DEEP_TAG not in self.optional, "deep samples in a learned picture")
 
 
 def checksum(start: bytes, body: bytes = b"") -> int:
@@ -115,7 +123,8 @@ def write_bitstream(b: Bitstream) -> bytes:
         b.height, b.width, b.coding, b.channels, b.quality, b.tile_side // TILE_UNIT, b.source_sha256
     )
     parts.append(_chunk(PICTURE_TAG, picture))
-    parts += [_chunk(tag, b.ancillary[tag]) for tag in sorted(b.ancillary)]
+    between = b.optional | b.ancillary
+    parts += [_chunk(tag, between[tag]) for tag in sorted(between)]
     if b.coding is Coding.LEARNED:
         parts.append(_chunk(TILES_TAG, _pack_tiles(b.tiles)))
     else:
@@ -138,7 +147,7 @@ def read_bitstream(data: bytes, *, max_pixels: int | None = None) -> Bitstream:
         )
     check(coding in list(Coding), f"coding {coding}")
     learned = coding == Coding.LEARNED
-    ancillary, body = _split_chunks(chunks, TILES_TAG if learned else PAYLOAD_TAG)
+    between, body = _split_chunks(chunks, TILES_TAG if learned else PAYLOAD_TAG)
     rows, columns = tile_grid(height, width, tile_units * TILE_UNIT) if learned and tile_units else (0, 0)
     return Bitstream(
         height=height,
@@ -151,7 +160,8 @@ def read_bitstream(data: bytes, *, max_pixels: int | None = None) -> Bitstream:
         tile_side=tile_units * TILE_UNIT,
         tiles=_unpack_tiles(body, rows * columns) if learned else (),
         payload=b"" if learned else body,
-        ancillary=ancillary,
+        ancillary={tag: chunk for tag, chunk in between.items() if tag not in _OPTIONAL},
+        optional={tag: chunk for tag, chunk in between.items() if tag in _OPTIONAL},
     )
 
 
@@ -211,11 +221,11 @@ def _read_picture(chunk: tuple[bytes, bytes] | None) -> tuple[Any, ...]:
 
 
 def _split_chunks(chunks: Iterator[tuple[bytes, bytes]], wanted: bytes) -> tuple[dict[bytes, bytes], bytes]:
-    """The ancillary chunks, and the body of the last chunk, which must be ``wanted``."""
+    """The optional and ancillary chunks, and the body of the last chunk, which must be ``wanted``."""
     *middle, (last_tag, last) = [*chunks] or [(b"", b"")]
     check(last_tag == wanted, f"the last chunk is {last_tag!r}, expected {wanted!r}: the file may be cut short")
-    check(all(tag not in _CRITICAL for tag, _ in middle), "a critical chunk out of place")
-    check(len({tag for tag, _ in middle}) == len(middle), "an ancillary chunk given twice")
+    check(all(tag in _OPTIONAL or tag not in _CRITICAL for tag, _ in middle), "a critical chunk out of place")
+    check(len({tag for tag, _ in middle}) == len(middle), "a chunk given twice")
     return dict(middle), last
 
 

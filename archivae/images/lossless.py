@@ -10,7 +10,11 @@ from PIL import Image
 
 from archivae.errors import CorruptBitstreamError
 from archivae.images.pillow import pillow_errors_as, to_image, to_pixels
+from archivae.images.planes import pack_planes, unpack_planes
 from archivae.images.writing import LONGEST_SIDE
+
+DEEP_TYPES = (np.dtype(np.uint16), np.dtype(np.int16), np.dtype(np.float32))
+EIGHT_BITS = np.dtype(np.uint8)
 
 # Up to here both codecs are tried; beyond, PNG takes seconds and WebP is nearly always the smaller.
 _BOTH_UP_TO_PIXELS = 4_000_000
@@ -21,14 +25,18 @@ class LosslessCodec(IntEnum):
 
     PNG = 0
     WEBP = 1
+    PLANES = 2
 
 
 def pack_lossless(pixels: np.ndarray) -> bytes:
     """The codec's number and a PNG or WebP file: the smaller of the two for pictures up to 4 megapixels.
 
     Args:
-        pixels: uint8, (H, W, 1) or (H, W, 3); ValueError for anything else.
+        pixels: uint8, (H, W, 1) or (H, W, 3), ValueError for anything else; or uint16, int16, float32, which have a codec
+            of their own.
     """
+    if pixels.dtype in DEEP_TYPES:
+        return bytes([LosslessCodec.PLANES]) + pack_planes(pixels)
     image = to_image(pixels)
     if max(image.size) > LONGEST_SIDE["webp"]:
         return _pack_png(image)
@@ -38,14 +46,18 @@ def pack_lossless(pixels: np.ndarray) -> bytes:
     return min(_pack_png(image), webp, key=len)
 
 
-def unpack_lossless(data: bytes, *, height: int, width: int, channels: int) -> np.ndarray:
-    """The pixels that ``pack_lossless`` was given: uint8 (height, width, channels), read-only.
+def unpack_lossless(data: bytes, *, height: int, width: int, channels: int, dtype: np.dtype = EIGHT_BITS) -> np.ndarray:
+    """The pixels that ``pack_lossless`` was given: (height, width, channels) of ``dtype``, read-only.
 
     Raises:
         CorruptBitstreamError: an unknown codec, a damaged payload, or a picture of another size or kind than told; the size
             is checked before anything is decoded.
     """
     codec = _codec(data)
+    if (codec is LosslessCodec.PLANES) != (dtype != EIGHT_BITS):
+        raise CorruptBitstreamError(f"expected samples of {dtype}, found codec {codec.name}; the file is altered")
+    if codec is LosslessCodec.PLANES:
+        return unpack_planes(data[1:], (height, width, channels), dtype)
     with pillow_errors_as(CorruptBitstreamError, f"decoding a lossless {codec.name} payload"):
         image = _open(data[1:], codec)
         _check(image, codec, (width, height), channels)
@@ -80,7 +92,9 @@ def _codec(data: bytes) -> LosslessCodec:
         return LosslessCodec(data[0])
     except (IndexError, ValueError) as error:
         found = f"byte {data[0]}" if data else "nothing"
-        raise CorruptBitstreamError(f"expected a lossless codec of 0 (PNG) or 1 (WebP), found {found}") from error
+        raise CorruptBitstreamError(
+            f"expected a lossless codec of 0 (PNG), 1 (WebP) or 2 (planes), found {found}"
+        ) from error
 
 
 def _open(payload: bytes, codec: LosslessCodec) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What a picture carries beside its pixels: EXIF, colour profile, XMP; and the orientation hidden in two of them.
+"""What a picture carries beside its pixels: EXIF, colour profile, XMP, IPTC; and the orientation hidden in two of them.
 
 EXIF is never re-serialised where it can be helped: the orientation is overwritten in place, so that thumbnails, maker notes
 and offsets into them survive byte for byte. Only TIFF, whose tags *are* its EXIF, has to be written anew.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
@@ -31,9 +31,13 @@ _TIFF_DESCRIPTIVE = frozenset(
 _TIFF_UNKEPT = {
     ExifTags.Base.DocumentName: "document name",
     ExifTags.Base.PageName: "page name",
-    ExifTags.Base.IPTCNAA: "IPTC",
     ExifTags.Base.ImageResources: "Photoshop resources",
 }
+
+# Resources of Photoshop's block: the IPTC records; the resolution and IPTC's checksum, which follow from the rest.
+_PHOTOSHOP_IPTC, _PHOTOSHOP_COMPUTED = 0x0404, (0x03ED, 0x0425)
+
+_PNG_TEXTS_KEPT = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type iptc", "Raw profile type APP1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,15 @@ class Metadata:
         exif: the EXIF block from its TIFF header on ("II" or "MM"), without the "Exif\\0\\0" that JPEG puts before it.
         icc: the ICC colour profile.
         xmp: the XMP packet.
+        iptc: the IPTC-IIM records.
+        source_icc: the profile of the source, where the pixels were converted from it to sRGB; then ``icc`` is empty.
     """
 
     exif: bytes = b""
     icc: bytes = b""
     xmp: bytes = b""
+    iptc: bytes = b""
+    source_icc: bytes = b""
 
 
 NO_METADATA = Metadata()
@@ -58,7 +66,8 @@ def read_metadata(image: Image.Image) -> Metadata:
     """The metadata of an opened and loaded picture, as stored (a TIFF's EXIF is gathered from its tags)."""
     exif = _tiff_exif(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else _plain_exif(image)
     xmp = image.info.get("xmp") or b""
-    return Metadata(exif, image.info.get("icc_profile") or b"", xmp.encode() if isinstance(xmp, str) else xmp)
+    icc = image.info.get("icc_profile") or b""
+    return Metadata(exif, icc, xmp.encode() if isinstance(xmp, str) else xmp, _iptc(image))
 
 
 def orientation(metadata: Metadata) -> int:
@@ -79,29 +88,53 @@ def made_upright(metadata: Metadata) -> Metadata:
     if field is not None:
         field_format, offset = field
         struct.pack_into(field_format, exif, offset, 1)
-    return Metadata(bytes(exif), metadata.icc, _XMP_ORIENTATION.sub(rb"\g<1>1", metadata.xmp))
+    return replace(metadata, exif=bytes(exif), xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", metadata.xmp))
 
 
 def unkept(image: Image.Image) -> tuple[str, ...]:
     """Names of what else the file said about the picture that ``Metadata`` has no place for (densities aside)."""
-    named = {"comment": "comment", "photoshop": "Photoshop resources"}
-    names = [name for key, name in named.items() if image.info.get(key)]
+    names = ["comment"] if image.info.get("comment") else []
+    resources = image.info.get("photoshop") or {}
+    names += ["Photoshop resources"] if set(resources) - {_PHOTOSHOP_IPTC, *_PHOTOSHOP_COMPUTED} else []
     names += [f"PNG {key}" for key in ("gamma", "chromaticity") if key in image.info]
-    texts = getattr(image, "text", {})
-    names += [f"text {key!r}" for key in sorted(texts) if key not in ("XML:com.adobe.xmp", "Raw profile type exif")]
+    names += [f"text {key!r}" for key in sorted(_texts(image)) if key not in _PNG_TEXTS_KEPT]
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         names += [name for tag, name in _TIFF_UNKEPT.items() if tag in image.tag_v2]
     return tuple(names)
 
 
+def _texts(image: Image.Image) -> dict[str, str]:
+    """A PNG's texts; none if it is cut short, where Pillow doesn't get to them."""
+    try:
+        return getattr(image, "text", {})
+    except AssertionError:
+        return {}
+
+
 def _plain_exif(image: Image.Image) -> bytes:
     exif = image.info.get("exif") or b""
     raw = image.info.get("Raw profile type exif")
-    if not exif and raw:  # ImageMagick's old way: hexadecimal text after three lines of heading
-        exif = bytes.fromhex("".join(raw.split("\n")[3:]))
+    if not exif and raw:
+        exif = _raw_profile(raw)
     while exif.startswith(b"Exif\x00\x00"):
         exif = exif[6:]
     return exif
+
+
+def _iptc(image: Image.Image) -> bytes:
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        records = image.tag_v2.get(ExifTags.Base.IPTCNAA, b"")
+        if isinstance(records, tuple):  # told to be of LONGs, which some writers say of plain bytes
+            records = struct.pack(f"{(image.tag_v2.prefix == b'II' and '<') or '>'}{len(records)}I", *records)
+        return bytes(records)
+    records = (image.info.get("photoshop") or {}).get(_PHOTOSHOP_IPTC, b"")
+    raw = image.info.get("Raw profile type iptc")
+    return _raw_profile(raw) if raw and not records else bytes(records)
+
+
+def _raw_profile(text: str) -> bytes:
+    """ImageMagick's way to put bytes into a PNG: hexadecimal text after three lines of heading."""
+    return bytes.fromhex("".join(text.split("\n")[3:]))
 
 
 def _tiff_exif(image: TiffImagePlugin.TiffImageFile) -> bytes:

@@ -46,12 +46,29 @@ def to_image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
+def with_alpha(pixels: np.ndarray, alpha: np.ndarray) -> Image.Image:
+    """uint8 (H, W, 1 or 3) and (H, W) as a Pillow image of mode LA or RGBA."""
+    check_pixels(pixels)
+    return Image.fromarray(np.dstack([pixels, alpha]))
+
+
 def to_pixels(image: Image.Image) -> np.ndarray:
-    """An image of mode L or RGB as uint8 (H, W, 1) or (H, W, 3), C-contiguous and read-only."""
-    width, height = image.size
-    pixels = np.empty((height, width, len(image.getbands())), np.uint8)
-    for top in range(0, height, _STRIP):  # at once, Pillow would make two more copies of a picture on the way
-        strip = image.crop((0, top, width, min(top + _STRIP, height)))
-        pixels[top : top + _STRIP] = np.asarray(strip).reshape(-1, width, pixels.shape[2])
+    """An image as (H, W, C) of its own type, C-contiguous and read-only."""
+    pixels, _ = split_alpha(image, has_alpha=False)
     pixels.setflags(write=False)
     return pixels
+
+
+def split_alpha(image: Image.Image, has_alpha: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """An image as (H, W, C) of its own type and byte order, and its last channel apart as (H, W) where that is alpha."""
+    width, height = image.size
+    channels, dtype = len(image.getbands()), np.asarray(image.crop((0, 0, 1, 1))).dtype.newbyteorder("=")
+    pixels = np.empty((height, width, channels - has_alpha), dtype)
+    alpha = np.empty((height, width), dtype) if has_alpha else None
+    for top in range(0, height, _STRIP):  # at once, Pillow would make two more copies of a picture on the way
+        rows = slice(top, min(top + _STRIP, height))
+        strip = np.asarray(image.crop((0, top, width, rows.stop))).reshape(-1, width, channels)
+        pixels[rows] = strip[:, :, : channels - has_alpha]
+        if alpha is not None:
+            alpha[rows] = strip[:, :, -1]
+    return pixels, alpha

@@ -9,8 +9,10 @@ from archivae.errors import DamagedPictureError, UnsupportedPictureError
 # Enough for every signature below; the longest is DICOM's, after a preamble of 128 bytes.
 _PREFIX = 160
 
-# Pillow's name of a format -> how its files begin. BMP's two letters are also English, so its header size is looked at too.
+# The name of a kind, as `archivae.images.readers` has it -> how its files begin.
+# BMP's two letters are also English, so its header size is looked at too.
 _SIGNATURES = {
+    "DICOM": rb".{128}DICM",  # first: the 128 bytes before may be a TIFF's beginning, so that viewers of TIFFs open it too
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "WEBP": rb"RIFF.{4}WEBP",
@@ -20,17 +22,16 @@ _SIGNATURES = {
     "BMP": rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00",
     "PPM": rb"P[1-6f]\s[\s\d#]",
     "JPEG2000": rb"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  \r\n\x87\n",
+    "JPEG XL": rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n",
+    "HEIF": rb".{4}ftyp(?:hei[cmsx]|hev[cx]|mif1|msf1)",
+    "OpenEXR": rb"\x76\x2f\x31\x01",
+    "Radiance HDR": rb"#\?R(?:ADIANCE|GBE)",
 }
 
 # Pictures for certain, but of kinds that aren't read: saying so beats calling them damaged.
 _UNREAD_SIGNATURES = {
-    "HEIF": rb".{4}ftyp(?:hei[cmsx]|hev[cx]|mif1|msf1)",
-    "JPEG XL": rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n",
     "camera raw (CR3)": rb".{4}ftypcrx ",
     "Photoshop": rb"8BPS\x00",
-    "OpenEXR": rb"\x76\x2f\x31\x01",
-    "Radiance HDR": rb"#\?R(?:ADIANCE|GBE)",
-    "DICOM": rb".{128}DICM",
 }
 
 _READ = {name: re.compile(signature, re.DOTALL) for name, signature in _SIGNATURES.items()}
@@ -58,7 +59,7 @@ def is_picture(data: bytes) -> bool:
 
 
 def sniff(data: bytes) -> str:
-    """Pillow's name of the format that ``data`` begins like.
+    """The name of the kind that ``data`` begins like.
 
     Raises:
         UnsupportedPictureError: it begins like a picture of a kind that isn't read.

@@ -21,7 +21,13 @@ def adopt(source: Source, archived: bytes, codec: Codec, rate: Rate) -> Encoded 
     try:
         stream = read_bitstream(archived)
         ours = stream.coding is Coding.LEARNED and stream.model_id == codec.id
-        if not ours or stream.source_sha256 != source.sha256 or not _may_be_meant(stream, len(archived), source, rate):
+        ours = ours and (stream.ancillary, stream.optional) == (source.ancillary, source.alpha)
+        if (
+            not ours
+            or source.picture.sequence
+            or stream.source_sha256 != source.sha256
+            or not _may_be_meant(stream, len(archived), source, rate)
+        ):
             return None
         decoded = decode_stream(stream, lambda _: codec).pixels
         if decoded.shape != source.picture.pixels.shape or not _is_near(source, decoded, rate):

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from archivae.bitstream import Bitstream, Coding, read_bitstream
-from archivae.bitstream.container import EXIF_TAG, ICC_TAG, XMP_TAG
+from archivae.bitstream.container import REBUILT_TAG
 from archivae.errors import CorruptBitstreamError, UnknownModelError
-from archivae.images import MAX_PIXELS, Metadata, OutputFormat, Picture, open_picture, unpack_lossless, write_picture
+from archivae.images import (
+    MAX_PIXELS,
+    OutputFormat,
+    Picture,
+    ReadOptions,
+    fit,
+    open_picture,
+    to_eight_bits,
+    unpack_jpeg,
+    unpack_lossless,
+    write_picture,
+)
+from archivae.images import Sequence as FrameSequence
 from archivae.models import PhotoCodec
 from archivae.models.photo.grey import from_rgb
-from archivae.operations.codec import FindCodec, Pixels, find_shipped_codec, named_codec
+from archivae.operations.chunks import alpha_of, deep_of, frame_count, frames_chunk, metadata_of
+from archivae.operations.codec import FindCodec, find_shipped_codec, named_codec
 from archivae.stopwatch import timed
 
 
@@ -28,23 +43,49 @@ class BatchKey:
     tile_side: int
 
 
-def decode(data: bytes, *, model: str | None = None, accelerator: str = "auto", max_pixels: int = MAX_PIXELS) -> Pixels:
-    """The picture in ``.avae`` bytes: (H, W, 1) or (H, W, 3) uint8.
+def decode(
+    data: bytes, *, model: str | None = None, accelerator: str = "auto", max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """The picture in ``.avae`` bytes: (H, W, C), C being 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; the first frame.
 
+    uint8 in sRGB, or uint16, int16 or float32 as stored where the depth was kept.
     ``model`` gives a weight file, or a shipped model's name, to decode with; by default the bitstream names its own.
     Raises CorruptBitstreamError for damage, UnsupportedBitstreamError and UnknownModelError for what this release does
     not know, PictureTooLargeError over ``max_pixels``.
     """
     stream = read_bitstream(data, max_pixels=max_pixels)
     find = partial(find_shipped_codec, accelerator=accelerator) if model is None else _only(model, accelerator)
-    return decode_stream(stream, find).pixels
+    picture = decode_first(stream, find)
+    samples = picture.pixels if picture.deep is None else picture.deep
+    return samples if picture.alpha is None else np.dstack([samples, picture.alpha])
 
 
-def decode_stream(stream: Bitstream, find_codec: FindCodec) -> Picture:
-    """The picture of a parsed bitstream."""
+def decode_first(stream: Bitstream, find_codec: FindCodec) -> Picture:
+    """The first frame of a parsed bitstream."""
     if stream.coding is not Coding.LEARNED:
         return stored_picture(stream)
     return decode_learned([stream], find_codec)[0]
+
+
+def decode_stream(stream: Bitstream, find_codec: FindCodec) -> Picture:
+    """The picture of a parsed bitstream, with all its frames."""
+    return with_frames(decode_first(stream, find_codec), stream, find_codec)
+
+
+def with_frames(first: Picture, stream: Bitstream, find_codec: FindCodec, max_pixels: int = MAX_PIXELS) -> Picture:
+    """``first`` with the frames after it, decoded one by one; as it is where the bitstream has none."""
+    chunk = frames_chunk(stream)
+    if chunk is None or not chunk.files:
+        return first
+    left = max_pixels - stream.height * stream.width
+    rest = []
+    for data in chunk.files:
+        frame = read_bitstream(data, max_pixels=max(left, 0))
+        if frames_chunk(frame) is not None:
+            raise CorruptBitstreamError("a frame has frames of its own")
+        left -= frame.height * frame.width
+        rest.append(decode_first(frame, find_codec))
+    return replace(first, sequence=FrameSequence(tuple(rest), chunk.milliseconds, chunk.loops))
 
 
 def batch_key(stream: Bitstream) -> BatchKey:
@@ -59,20 +100,24 @@ def decode_learned(streams: Sequence[Bitstream], find_codec: FindCodec) -> list[
     with timed("model"):
         decoded = codec.decode([s.tiles for s in streams], key.height, key.width, key.quality, key.tile_side)
     return [
-        Picture(from_rgb(rgb, stream.channels), "avae", metadata_of(stream), ())
+        Picture(from_rgb(rgb, stream.channels), "avae", metadata_of(stream), (), alpha=alpha_of(stream))
         for rgb, stream in zip(decoded, streams, strict=True)
     ]
 
 
 def stored_picture(stream: Bitstream) -> Picture:
-    """The picture of a bitstream coded losslessly or holding its source's bytes."""
+    """The picture of a bitstream coded losslessly or holding its source's bytes, which has all frames in it."""
     size = (stream.height, stream.width, stream.channels)
     if stream.coding is Coding.LOSSLESS:
-        pixels = unpack_lossless(stream.payload, height=size[0], width=size[1], channels=size[2])
-        return Picture(pixels, "avae", metadata_of(stream), ())
-    if hashlib.sha256(stream.payload).digest() != stream.source_sha256:
-        raise CorruptBitstreamError("the stored original does not have the SHA-256 that the header gives it")
-    picture = open_picture(stream.payload, max_pixels=size[0] * size[1])
+        deep = deep_of(stream)
+        dtype = np.dtype(np.uint8) if deep is None else deep.dtype
+        samples = unpack_lossless(stream.payload, height=size[0], width=size[1], channels=size[2], dtype=dtype)
+        plain = Picture(samples, "avae", metadata_of(stream), (), alpha=alpha_of(stream))
+        if deep is None:
+            return plain
+        pixels, _ = to_eight_bits(samples, deep.largest)
+        return replace(plain, pixels=pixels, deep=samples, largest=deep.largest)
+    picture = _open_original(stream)
     if picture.pixels.shape != size:
         raise CorruptBitstreamError(
             f"the header promises a picture of {size}, the stored one has {picture.pixels.shape}"
@@ -80,16 +125,40 @@ def stored_picture(stream: Bitstream) -> Picture:
     return picture
 
 
-def picture_file(stream: Bitstream, picture: Picture, format: OutputFormat) -> bytes:
+def own_bytes(stream: Bitstream) -> bytes:
+    """The source's own bytes, of a bitstream that holds them. CorruptBitstreamError where they aren't the source's."""
+    data = unpack_jpeg(stream.payload) if REBUILT_TAG in stream.optional else stream.payload
+    if hashlib.sha256(data).digest() != stream.source_sha256:
+        raise CorruptBitstreamError("the stored original does not have the SHA-256 that the header gives it")
+    return data
+
+
+def picture_file(stream: Bitstream, picture: Picture, format: OutputFormat, restore_profile: bool = False) -> bytes:
     """A file of the decoded picture; the source's own bytes where they were stored and have that format."""
-    if stream.coding is Coding.ORIGINAL and picture.format == format:
-        return stream.payload
-    return write_picture(picture.pixels, format, picture.metadata)
+    if is_own(stream, picture, format):
+        return own_bytes(stream)
+    return write_picture(fit(picture, format, restore_profile), format)
 
 
-def metadata_of(stream: Bitstream) -> Metadata:
-    """EXIF, colour profile and XMP as the bitstream holds them."""
-    return Metadata(*(stream.ancillary.get(tag, b"") for tag in (EXIF_TAG, ICC_TAG, XMP_TAG)))
+def notes_on_writing(
+    stream: Bitstream, picture: Picture, format: OutputFormat, restore_profile: bool = False
+) -> tuple[str, ...]:
+    """What is to be said of the file that `picture_file` gives."""
+    return picture.notes if is_own(stream, picture, format) else fit(picture, format, restore_profile).notes
+
+
+def is_own(stream: Bitstream, picture: Picture, format: OutputFormat) -> bool:
+    """Whether the source's own bytes are what was asked for."""
+    return stream.coding is Coding.ORIGINAL and picture.format == format
+
+
+def _open_original(stream: Bitstream) -> Picture:
+    frames = frame_count(stream)
+    options = ReadOptions(
+        depth="8" if deep_of(stream) is None else "keep", frames="first" if frames == 1 else "all", keep_dicom_tags=True
+    )
+    largest_page = stream.height * stream.width  # a later page may be larger: its own header is judged by the default
+    return open_picture(own_bytes(stream), max_pixels=largest_page if frames == 1 else MAX_PIXELS, options=options)
 
 
 def _only(model: str, accelerator: str) -> FindCodec:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from archivae.bitstream import Coding
 from archivae.errors import UsageError
-from archivae.images import MAX_PIXELS, Metadata, Picture, open_picture
+from archivae.images import DEFAULT_OPTIONS, MAX_PIXELS, Metadata, Picture, ReadOptions, open_picture
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.codec import Codec, Pixels, named_codec
-from archivae.operations.fallbacks import keep_best
+from archivae.operations.fallbacks import keep_best, keep_exact_within
+from archivae.operations.frames import frames_of, join_frames
 from archivae.operations.learned import learned_files, psnr_again
-from archivae.operations.rate import Quality, Rate, pick_rate
+from archivae.operations.rate import Lossless, Quality, Rate, pick_rate
 from archivae.operations.source import Encoded, Source
 from archivae.operations.target import encode_to_target
 
@@ -59,21 +61,47 @@ def encode(
     return encoded.data
 
 
-def encode_file(data: bytes, codec: Codec, rate: Rate | float, *, max_pixels: int = MAX_PIXELS) -> Encoded:
+def encode_file(
+    data: bytes,
+    codec: Codec,
+    rate: Rate | float,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    options: ReadOptions = DEFAULT_OPTIONS,
+) -> Encoded:
     """One picture file into an ``.avae`` file, metadata included; a number as ``rate`` is a quality.
 
     Raises what `open_picture` and `encode` raise.
     """
     asked = Quality(rate) if isinstance(rate, int | float) else rate
-    (encoded,) = encode_at([Source(open_picture(data, max_pixels=max_pixels), data)], codec, asked)
+    picture = open_picture(data, max_pixels=max_pixels, options=options_for(asked, options))
+    (encoded,) = encode_at([Source(picture, data)], codec, asked)
     return encoded
+
+
+def options_for(rate: Rate, options: ReadOptions) -> ReadOptions:
+    """How to read what is coded at ``rate``: for coding without loss, colours and samples as they are stored."""
+    return replace(options, exact=True) if isinstance(rate, Lossless) else options
 
 
 def encode_at(sources: Sequence[Source], codec: Codec, rate: Rate, fallbacks: bool = True) -> list[Encoded]:
     """Pictures of one size into verified files: at one quality all together, to a target one by one."""
+    plain = [source for source in sources if not (source.picture.sequence or source.is_exact_only)]
     if isinstance(rate, Quality):
-        return encode_pictures(sources, codec, rate.steps, fallbacks)
-    return [encode_to_target(source, codec, rate, fallbacks) for source in sources]
+        coded = iter(encode_pictures(plain, codec, rate.steps, fallbacks) if plain else ())
+    else:
+        coded = (encode_to_target(source, codec, rate, fallbacks) for source in plain)
+    return [_encode_special(source, codec, rate, fallbacks) or next(coded) for source in sources]
+
+
+def _encode_special(source: Source, codec: Codec, rate: Rate, fallbacks: bool) -> Encoded | None:
+    """What a batch can't do: pictures of several frames, and those that only a file without loss holds; else None."""
+    if source.picture.sequence:
+        frames = [encode_at([frame], codec, rate, fallbacks)[0] for frame in frames_of(source, rate)]
+        return join_frames(source, frames)
+    if source.is_exact_only:
+        return keep_exact_within(source, rate)
+    return None
 
 
 def encode_pictures(sources: Sequence[Source], codec: Codec, quality: int, fallbacks: bool = True) -> list[Encoded]:

@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from archivae.bitstream import Coding, read_bitstream
-from archivae.errors import VerificationError
-from archivae.images import pack_lossless
+from archivae.bitstream.container import REBUILT_TAG
+from archivae.errors import TargetError, VerificationError
+from archivae.images import pack_jpeg, pack_lossless
+from archivae.operations.chunks import same_samples
 from archivae.operations.codec import Pixels
-from archivae.operations.decode import stored_picture
+from archivae.operations.decode import own_bytes, stored_picture
+from archivae.operations.rate import Lossless, MaxBytes, Rate, TargetBpp
 from archivae.operations.source import Encoded, Source, archive_file
 
 SMALL_PIXELS = 64 * 64
@@ -46,14 +49,23 @@ def fallback_may_win(source: Source, size: int) -> bool:
     return small or (source.data != b"" and 2 * size > len(source.data)) or _few_colours(pixels)
 
 
-def smallest_exact(source: Source) -> Encoded:
-    """The smaller of a losslessly coded file and one that holds the source's own bytes; not verified."""
-    notes = source.picture.notes
-    packed = archive_file(source, Coding.LOSSLESS, payload=pack_lossless(source.picture.pixels))
-    exact = [Encoded(packed, Coding.LOSSLESS, math.inf, notes)]
-    if source.data:
+def smallest_exact(source: Source, rebuild: bool = False) -> Encoded:
+    """The smallest of a losslessly coded file and those that hold the source's own bytes; not verified.
+
+    ``rebuild``: a JPEG may be held as the JPEG XL file that rebuilds it, which only a decoder with that library reads.
+    """
+    picture, exact = source.picture, []
+    if picture.own_bytes != "must":
+        samples = picture.pixels if picture.deep is None else picture.deep
+        packed = archive_file(source, Coding.LOSSLESS, payload=pack_lossless(samples))
+        exact.append(Encoded(packed, Coding.LOSSLESS, math.inf, picture.notes))
+    if source.data and picture.own_bytes != "never":
         own = archive_file(source, Coding.ORIGINAL, payload=source.data)
-        exact.append(Encoded(own, Coding.ORIGINAL, math.inf, notes))
+        exact.append(Encoded(own, Coding.ORIGINAL, math.inf, picture.notes))
+        rebuilt = pack_jpeg(source.data) if rebuild and picture.format == "jpeg" else None
+        if rebuilt is not None:
+            packed = archive_file(source, Coding.ORIGINAL, payload=rebuilt, optional={REBUILT_TAG: b""})
+            exact.append(Encoded(packed, Coding.ORIGINAL, math.inf, picture.notes))
     return min(exact, key=lambda encoded: len(encoded.data))
 
 
@@ -64,12 +76,24 @@ def keep_exact(source: Source, exact: Encoded, why: str = "") -> Encoded:
     """
     stream = read_bitstream(exact.data)
     if exact.coding is Coding.ORIGINAL:
-        whole = stream.payload == source.data
+        whole = own_bytes(stream) == source.data
     else:
-        whole = np.array_equal(stored_picture(stream).pixels, source.picture.pixels)
+        whole = same_samples(stored_picture(stream), source.picture)
     if not whole:
         raise VerificationError(f"what was just stored ({exact.coding.name.lower()}) does not read back as it was")
     return replace(exact, notes=(*exact.notes, f"{_SAID[exact.coding]}: {why}")) if why else exact
+
+
+def keep_exact_within(source: Source, rate: Rate) -> Encoded:
+    """A picture that only a file without loss holds. TargetError where that takes more than ``rate`` allows."""
+    exact = smallest_exact(source, rebuild=isinstance(rate, Lossless))
+    height, width = source.picture.pixels.shape[:2]
+    if isinstance(rate, TargetBpp | MaxBytes) and len(exact.data) > rate.most_bytes(height, width):
+        raise TargetError(
+            f"expected at most {rate.most_bytes(height, width):,} bytes, found that without loss, as its depth asks for, "
+            f"it takes {len(exact.data):,}: allow as many, or reduce it to 8 bits"
+        )
+    return keep_exact(source, exact)
 
 
 def _few_colours(pixels: Pixels) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from archivae.bitstream import Bitstream, Coding, write_bitstream
-from archivae.bitstream.container import EXIF_TAG, ICC_TAG, XMP_TAG
-from archivae.images import Metadata, Picture
+from archivae.images import Picture
+from archivae.operations.chunks import alpha_chunk, ancillary_chunks, deep_chunk
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,21 @@ class Source:
     def sha256(self) -> bytes:
         """Of the file; where there is none, of the pixels."""
         return hashlib.sha256(self.data or self.picture.pixels.tobytes()).digest()
+
+    @cached_property
+    def ancillary(self) -> dict[bytes, bytes]:
+        """The chunks of its metadata."""
+        return ancillary_chunks(self.picture.metadata)
+
+    @cached_property
+    def alpha(self) -> dict[bytes, bytes]:
+        """The chunk of its transparency, verified; made once, however often the picture is coded."""
+        return alpha_chunk(self.picture)
+
+    @property
+    def is_exact_only(self) -> bool:
+        """Whether nothing but a file without loss holds what was wished for."""
+        return self.picture.deep is not None or self.picture.own_bytes == "must"
 
 
 @dataclass(frozen=True)
@@ -43,11 +59,10 @@ class Encoded:
 def archive_file(source: Source, coding: Coding, **fields: Any) -> bytes:
     """The bytes of an ``.avae`` file of ``source``; ``fields`` are those of `Bitstream` that the coding has."""
     height, width, channels = source.picture.pixels.shape
-    # An original carries its metadata within its own bytes.
-    ancillary = {} if coding is Coding.ORIGINAL else _ancillary(source.picture.metadata)
-    return write_bitstream(Bitstream(height, width, channels, coding, source.sha256, ancillary=ancillary, **fields))
-
-
-def _ancillary(metadata: Metadata) -> dict[bytes, bytes]:
-    parts = {EXIF_TAG: metadata.exif, ICC_TAG: metadata.icc, XMP_TAG: metadata.xmp}
-    return {tag: data for tag, data in parts.items() if data}
+    # An original carries its metadata and transparency within its own bytes.
+    within = coding is Coding.ORIGINAL
+    ancillary = {} if within else source.ancillary
+    optional = ({} if within else source.alpha) | deep_chunk(source.picture) | fields.pop("optional", {})
+    return write_bitstream(
+        Bitstream(height, width, channels, coding, source.sha256, ancillary=ancillary, optional=optional, **fields)
+    )

@@ -25,7 +25,7 @@ def encode_to_target(
     not wanted. Whatever loses nothing and fits is taken before anything learned.
     """
     if isinstance(target, Lossless):
-        return keep_exact(source, smallest_exact(source))
+        return keep_exact(source, smallest_exact(source, rebuild=True))
     if isinstance(target, TargetPsnr | TargetSsim):
         return _near_enough(source, codec, nearness(target, source), fallbacks)
     return _small_enough(source, codec, smallness(target, source), fallbacks)

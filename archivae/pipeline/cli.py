@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from archivae.errors import ArchivaeError, BitstreamError, UsageError
-from archivae.models import DEFAULT_MODEL, load_model, shipped_models
+from archivae.images import READ_WORDS
+from archivae.models import DEFAULT_MODEL, load_model, load_restorer, shipped_models, shipped_restorers
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
 from archivae.pipeline import evaluate, train
@@ -69,7 +70,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-_PASSED_ON = {*RATE_WORDS, "model", "format", "accelerator", "max_pixels", "share_model", "overwrite"}
+_PASSED_ON = {*RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "max_pixels"}
+_PASSED_ON |= {"share_model", "overwrite"}
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
 
@@ -142,6 +144,8 @@ def _models(arguments: argparse.Namespace) -> int:
     for name, path in shipped_models().items():
         default = "default" if name == DEFAULT_MODEL else ""
         table.add_row(name, load_model(name).model_id().hex(), f"{path.stat().st_size:,}", default)
+    for name, path in shipped_restorers().items():
+        table.add_row(name, load_restorer(name).model_id().hex(), f"{path.stat().st_size:,}", "restore")
     Console().print(table)
     return GOOD
 

@@ -29,6 +29,7 @@ def build(root: beam.Pipeline, settings: Settings, job: Job) -> PCollection[Mani
 def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
     return EncodeImages(
         **settings.rate.asked(),
+        **settings.reading.asked(),
         model=settings.model,
         accelerator=settings.accelerator,
         share_model=settings.share_model,
@@ -45,4 +46,5 @@ def _decode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
         share_model=settings.share_model,
         max_pixels=settings.max_pixels,
         tag=job.run,
+        restore_profile=settings.restore_profile,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import UsageError
-from archivae.images import ENDINGS, MAX_PIXELS
+from archivae.images import DEFAULT_OPTIONS, ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 
@@ -36,6 +36,31 @@ def add_encode_arguments(parser: Any) -> None:
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
     )
+    add_read_arguments(parser)
+
+
+def add_read_arguments(parser: Any) -> None:
+    """How pictures are read: the fields of `ReadOptions`."""
+    parser.add_argument(
+        "--depth",
+        choices=("8", "keep"),
+        default="8",
+        help="samples finer than 8 bits: reduced (default), or kept, losslessly",
+    )
+    parser.add_argument(
+        "--frames",
+        choices=("first", "all"),
+        default="first",
+        help="of animations and pages: the first (default), or all",
+    )
+    flags = {
+        "strip_metadata": "drop EXIF, XMP and IPTC",
+        "strip_gps": "drop where pictures were taken from EXIF and XMP",
+        "tolerant": "take what can be decoded of damaged files, with a note",
+        "keep_dicom_tags": "archive DICOM files with all that they say of patients",
+    }
+    for name, meaning in flags.items():
+        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)
 
 
 def add_rate_arguments(parser: Any) -> None:
@@ -75,6 +100,12 @@ def add_rate_arguments(parser: Any) -> None:
 def add_decode_arguments(parser: Any) -> None:
     """The options of decode alone."""
     parser.add_argument("--format", choices=tuple(ENDINGS), default="png", help="format to write (default: png)")
+    parser.add_argument(
+        "--restore_profile",
+        "--restore-profile",
+        action="store_true",
+        help="convert colours back to the source's profile, and write it along (default: sRGB)",
+    )
 
 
 def add_common_arguments(parser: Any) -> None:
@@ -112,6 +143,8 @@ class Settings:
     share_model: bool
     max_pixels: int
     overwrite: bool
+    reading: ReadOptions = DEFAULT_OPTIONS
+    restore_profile: bool = False
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -126,13 +159,14 @@ class Settings:
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
             own.accelerator, own.share_model, own.max_pixels, own.overwrite,
+            ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
         )  # fmt: skip
 
     def canonical(self, model_id: str) -> str:
         """JSON of all that decides what is written: equal texts, equal outputs."""
         decisive: dict[str, Any] = {"operation": self.operation}
         if self.operation == "encode":
-            decisive |= {"model": model_id, **self.rate.asked()}
+            decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
         else:
-            decisive |= {"format": self.format}
+            decisive |= {"format": self.format} | ({"restore_profile": True} if self.restore_profile else {})
         return json.dumps(decisive, sort_keys=True)

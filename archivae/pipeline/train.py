@@ -5,49 +5,84 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import MISSING, fields
+from typing import Any
 
-from archivae.pipeline.training.options import CodecOptions
+from archivae.pipeline.training.options import CodecOptions, RestorerOptions, TrainingOptions
 
-_DESCRIPTION = """\
+_CODEC = """\
 Train the photo codec on a folder, glob or bucket of pictures. The weight file that comes out is OUT/NAME.safetensors.
 The same command goes on where a killed run stopped. On several GPUs: torchrun --nproc-per-node=8 -m archivae train ...
 """
+_RESTORE = """\
+Train a restorer on a folder, glob or bucket of good pictures, which are damaged on the fly. The weight file that comes
+out is OUT/TASK.safetensors. The same command goes on where a killed run stopped.
+"""
+_TASKS = ("denoise", "dejpeg", "inpaint", "lowlight")  # as archivae.models.TASKS, which takes seconds to import
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Mount ``train`` and below it a command for each kind of model; the parsed ``run`` is the function to call."""
     train = subparsers.add_parser("train", help="fit a model to your pictures", description=__doc__)
     kinds = train.add_subparsers(dest="kind", metavar="KIND", required=True)
-    codec = kinds.add_parser("codec", help="the photo codec", description=_DESCRIPTION)
-    add_arguments(codec)
+    codec = kinds.add_parser("codec", help="the photo codec", description=_CODEC)
+    add_arguments(codec, CodecOptions, grain=64)
     codec.set_defaults(run=run)
+    restore = kinds.add_parser("restore", help="denoise, dejpeg, inpaint or lowlight", description=_RESTORE)
+    _add_task(restore)
+    add_arguments(restore, RestorerOptions, grain=32)
+    restore.set_defaults(run=run_restore)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``archivae train codec``; what is left out takes the default of `CodecOptions`."""
-    for add in (_add_places, _add_plan, _add_machine):
-        add(parser)
-    parser.set_defaults(
-        **{f.name: f.default for f in fields(CodecOptions) if f.default is not MISSING}, architecture={}
-    )
+def add_arguments(parser: argparse.ArgumentParser, options: type[TrainingOptions], grain: int) -> None:
+    """The options of every kind of training; what is left out takes the default of ``options``."""
+    _add_places(parser)
+    _add_plan(parser, grain)
+    _add_machine(parser)
+    parser.set_defaults(**{f.name: f.default for f in fields(options) if f.default is not MISSING}, architecture={})
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train as asked; the exit code. ArchivaeErrors are left to the caller."""
-    options = CodecOptions(**{f.name: getattr(args, f.name) for f in fields(CodecOptions)})
-    # cuBLAS reads it once, when CUDA starts: without it, equal runs differ in their last bits.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    """Train a codec as asked; the exit code. ArchivaeErrors are left to the caller."""
+    options = CodecOptions(**_values(args, CodecOptions))
+    _prepare_cuda()
     from archivae.pipeline.training.job import train_codec  # takes seconds to import, and --help does without it
 
     train_codec(options)
     return 0
 
 
+def run_restore(args: argparse.Namespace) -> int:
+    """Train a restorer as asked; the exit code. ArchivaeErrors are left to the caller."""
+    options = RestorerOptions(**_values(args, RestorerOptions))
+    _prepare_cuda()
+    from archivae.pipeline.training.restore_job import train_restorer
+
+    train_restorer(options)
+    return 0
+
+
+def _values(args: argparse.Namespace, options: type[TrainingOptions]) -> dict[str, Any]:
+    return {f.name: getattr(args, f.name) for f in fields(options)}
+
+
+def _prepare_cuda() -> None:
+    # cuBLAS reads it once, when CUDA starts: without it, equal runs differ in their last bits.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    task = parser.add_argument_group("task")
+    task.add_argument("--task", choices=_TASKS, required=True, help="what damage to undo")
+    task.add_argument(
+        "--pairs", metavar="DIR", help="for lowlight: real pairs, DIR/low/NAME beside DIR/high/NAME, besides --data"
+    )
+
+
 def _add_places(parser: argparse.ArgumentParser) -> None:
     places = parser.add_argument_group("places")
     places.add_argument("--data", metavar="GLOB", required=True, help="pictures: a folder, a glob, or gs://bucket/...")
     places.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, logs and the weight file")
-    places.add_argument("--name", help="name of the weight file (%(default)s)")
+    places.add_argument("--name", help="name of the weight file (%(default)s; for restorers the task)")
     places.add_argument(
         "--export-only", action="store_true", help="don't train: write the weight file of the last checkpoint"
     )
@@ -56,11 +91,11 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_plan(parser: argparse.ArgumentParser) -> None:
+def _add_plan(parser: argparse.ArgumentParser, grain: int) -> None:
     plan = parser.add_argument_group("plan", "equal plans over equal pictures on equal machines follow the same curve")
     plan.add_argument("--steps", type=int, metavar="N", help="optimiser steps of the whole run (%(default)s)")
     plan.add_argument("--batch", type=int, metavar="N", help="crops a step, over all processes (%(default)s)")
-    plan.add_argument("--crop", type=int, metavar="PIXELS", help="side of a crop, a multiple of 64 (%(default)s)")
+    plan.add_argument("--crop", type=int, metavar="PIXELS", help=f"side of a crop, a multiple of {grain} (%(default)s)")
     plan.add_argument("--seed", type=int, metavar="N", help="of weights, crops and noise (%(default)s)")
     plan.add_argument(
         "--muon-rate", type=_positive, metavar="RATE", help="peak learning rate of the matrices (%(default)s)"
@@ -72,7 +107,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         "--init", metavar="FILE", help="a weight file or shipped model to train on; a fresh model without"
     )
     plan.add_argument(
-        "--architecture", nargs="+", action=_Counts, metavar="NAME=N", help="sizes unlike the shipped model's: fine=128"
+        "--architecture", nargs="+", action=_Counts, metavar="NAME=N", help="sizes unlike the shipped model's: width=32"
     )
 
 

@@ -12,10 +12,17 @@ from apache_beam.pvalue import PCollection
 from archivae.bitstream import Bitstream, Coding, read_bitstream
 from archivae.bitstream.container import QUALITY_STEP
 from archivae.errors import ModelError, UnknownModelError
-from archivae.images import ENDINGS, MAX_PIXELS, OutputFormat
+from archivae.images import ENDINGS, MAX_PIXELS, OutputFormat, Picture
 from archivae.models import shipped_ids
 from archivae.operations.codec import Codec
-from archivae.operations.decode import batch_key, decode_learned, picture_file, stored_picture
+from archivae.operations.decode import (
+    batch_key,
+    decode_learned,
+    notes_on_writing,
+    picture_file,
+    stored_picture,
+    with_frames,
+)
 from archivae.operations.names import ARCHIVE_ENDING, decoded_name
 from archivae.storage import own_path, stat_object
 from archivae.storage.names import scheme_of
@@ -30,7 +37,8 @@ class DecodeImages(beam.PTransform):
 
     Models that this release does not ship are looked for in ``models``, a folder of weight files named by their ids; by
     default in the archive that the file lies in: ``_archivae/models`` in the nearest folder above it that has the model.
-    The other fields are those of `EncodeImages`. What fails travels on as a failed item.
+    ``restore_profile``: colours go back from sRGB to the source's profile, which is written along. The other fields are
+    those of `EncodeImages`. What fails travels on as a failed item.
     """
 
     format: OutputFormat = "png"
@@ -39,6 +47,7 @@ class DecodeImages(beam.PTransform):
     share_model: bool = False
     max_pixels: int = MAX_PIXELS
     tag: str = ""
+    restore_profile: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -62,6 +71,7 @@ class _DecodeFn(BatchingFn[_Parsed]):
         tag = settings.tag or uuid.uuid4().hex
         self._source = CodecSource("", settings.accelerator, settings.share_model, tag)
         self._max_pixels = settings.max_pixels
+        self._restore_profile = settings.restore_profile
 
     def setup(self) -> None:
         super().setup()
@@ -88,15 +98,20 @@ class _DecodeFn(BatchingFn[_Parsed]):
             pictures = decode_learned([parsed.stream for parsed in batch], self._codecs.__getitem__)
         else:
             pictures = [stored_picture(parsed.stream) for parsed in batch]
-        return [
-            replace(
-                parsed.item,
-                target=self._target(parsed.item.target),
-                data=picture_file(parsed.stream, picture, self._format),
-                facts=replace(parsed.item.facts, notes=picture.notes),
-            )
-            for parsed, picture in zip(batch, pictures, strict=True)
-        ]
+        return [self._finished(parsed, picture) for parsed, picture in zip(batch, pictures, strict=True)]
+
+    def _finished(self, parsed: _Parsed, first: Picture) -> Item:
+        def find(model_id: bytes) -> Codec:
+            return self._find_codec(model_id, parsed.item.source.uri)
+
+        picture = with_frames(first, parsed.stream, find, self._max_pixels)
+        wishes = (self._format, self._restore_profile)
+        return replace(
+            parsed.item,
+            target=self._target(parsed.item.target),
+            data=picture_file(parsed.stream, picture, *wishes),
+            facts=replace(parsed.item.facts, notes=notes_on_writing(parsed.stream, picture, *wishes)),
+        )
 
     def _target(self, name: str) -> str:
         """Planned items carry their final name; others lose ``.avae``."""

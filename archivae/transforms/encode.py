@@ -12,11 +12,12 @@ from apache_beam.pvalue import PCollection
 
 from archivae.bitstream.container import QUALITY_STEP
 from archivae.errors import ArchivaeError
-from archivae.images import MAX_PIXELS, open_picture
+from archivae.images import MAX_PIXELS, READ_WORDS, ReadOptions, open_picture
+from archivae.images.picture import Depth, Frames
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.adopt import adopt
 from archivae.operations.codec import Codec
-from archivae.operations.encode import encode_at
+from archivae.operations.encode import encode_at, options_for
 from archivae.operations.names import archive_name
 from archivae.operations.rate import RATE_WORDS, Quality, Rate, pick_rate
 from archivae.operations.source import Encoded, Source
@@ -34,8 +35,8 @@ class EncodeImages(beam.PTransform):
     ``quality`` goes from 0 to 100. In its place a target may be asked for, as in `archivae.encode`: ``target_psnr``,
     ``target_ssim``, ``target_bpp``, ``max_bytes`` or ``lossless``. ``model`` is a shipped model's name or a weight file's
     URI; ``accelerator`` one of `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all
-    processes of a machine, known to them by ``tag``, which is the job's own if given none. What fails travels on as a
-    failed item.
+    processes of a machine, known to them by ``tag``, which is the job's own if given none. The last six are
+    `archivae.images.ReadOptions`: how pictures are read. What fails travels on as a failed item.
     """
 
     quality: float | None = None
@@ -49,6 +50,12 @@ class EncodeImages(beam.PTransform):
     target_bpp: float | None = None
     max_bytes: int | None = None
     lossless: bool = False
+    depth: Depth = "8"
+    frames: Frames = "first"
+    strip_metadata: bool = False
+    strip_gps: bool = False
+    tolerant: bool = False
+    keep_dicom_tags: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -56,7 +63,8 @@ class EncodeImages(beam.PTransform):
     def expand(self, items: PCollection[Item]) -> PCollection[Item]:
         source = CodecSource(self.model, self.accelerator, self.share_model, self.tag or uuid.uuid4().hex)
         rate = pick_rate(**{word: getattr(self, word) for word in RATE_WORDS})
-        return items | beam.ParDo(_EncodeFn(source, rate, self.max_pixels))
+        options = options_for(rate, ReadOptions(**{word: getattr(self, word) for word in READ_WORDS}))
+        return items | beam.ParDo(_EncodeFn(source, rate, self.max_pixels, options))
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,11 @@ class _Waiting:
 class _EncodeFn(BatchingFn[_Waiting]):
     step = "encode"
 
-    def __init__(self, source: CodecSource, rate: Rate, max_pixels: int) -> None:
+    def __init__(self, source: CodecSource, rate: Rate, max_pixels: int, options: ReadOptions) -> None:
         self._source = source
         self._rate = rate
         self._max_pixels = max_pixels
+        self._options = options
 
     def setup(self) -> None:
         super().setup()
@@ -81,11 +90,11 @@ class _EncodeFn(BatchingFn[_Waiting]):
 
     def prepare(self, item: Item) -> tuple[Any, _Waiting, int]:
         with timed("pixels"):
-            picture = open_picture(item.data, max_pixels=self._max_pixels)
+            picture = open_picture(item.data, max_pixels=self._max_pixels, options=self._options)
         height, width = picture.pixels.shape[:2]
         facts = replace(item.facts, height=height, width=width)
         waiting = _Waiting(replace(item, facts=facts), Source(picture, item.data))
-        return (height, width), waiting, height * width
+        return (height, width), waiting, sum(frame.pixels.shape[0] * frame.pixels.shape[1] for frame in picture.frames)
 
     def work(self, batch: Sequence[_Waiting]) -> list[Item]:
         adopted = [self._adopted(waiting) for waiting in batch]

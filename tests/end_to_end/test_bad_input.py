@@ -33,7 +33,7 @@ BAD = {
     "text.png": (b"I am no picture", "encode", "DamagedPictureError"),
     "zeros.webp": (bytes(500), "encode", "DamagedPictureError"),
     "bomb.png": (bomb(), "encode", "PictureTooLargeError"),
-    "raw.heic": (b"\0\0\0\x18ftypheic" + bytes(200), "encode", "UnsupportedPictureError"),
+    "raw.cr3": (b"\0\0\0\x18ftypcrx " + bytes(200), "encode", "UnsupportedPictureError"),
     "archive.jpg": (b"\x89AVAE" + bytes(50), "encode", "DamagedPictureError"),
 }
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from archivae.errors import DamagedPictureError, UnsupportedPictureError
 from archivae.images import is_picture, picture_ending
-from archivae.images.sniffing import sniff
+from archivae.images.readers import READERS
+from archivae.images.sniffing import _READ, sniff
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM", "JPEG2000"])
@@ -38,16 +39,34 @@ def test_what_is_no_picture_is_described(data: bytes, found: str) -> None:
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "HEIF"),
-        (b"\xff\x0a\x7a\x1f", "JPEG XL"),
         (b"8BPS\x00\x01", "Photoshop"),
-        (bytes(128) + b"DICM", "DICOM"),
+        (b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01", "CR3"),
     ],
 )
 def test_pictures_that_are_not_read_are_named(data: bytes, kind: str) -> None:
     assert not is_picture(data)
     with pytest.raises(UnsupportedPictureError, match=kind):
         sniff(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "HEIF"),
+        (b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1avif", "AVIF"),
+        (b"\xff\x0a\x7a\x1f", "JPEG XL"),
+        (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\x76\x2f\x31\x01\x02\x00\x00\x00", "OpenEXR"),
+        (b"#?RADIANCE\n", "Radiance HDR"),
+        (bytes(128) + b"DICM", "DICOM"),
+    ],
+)
+def test_pictures_that_need_more_than_pillow_are_known(data: bytes, kind: str) -> None:
+    assert is_picture(data) and sniff(data) == kind
+
+
+def test_every_kind_has_a_reader_and_every_reader_a_kind() -> None:
+    assert set(_READ) == set(READERS)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "gs://bucket/b.JPEG", "x.y/c.TiF", "d.heic", "e.NEF"])

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from archivae.errors import UsageError
-from archivae.images import ENDINGS, Metadata, OutputFormat, is_picture, open_picture, picture_ending, write_picture
+from archivae.images import ENDINGS, Metadata, OutputFormat, Picture, is_picture, open_picture, picture_ending
+from archivae.images import write_picture as write
+from archivae.images.metadata import NO_METADATA
 
 FORMATS = get_args(OutputFormat)
 EXIF = Image.Exif()
@@ -22,6 +24,10 @@ METADATA = Metadata(
 
 def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
+
+
+def write_picture(pixels: np.ndarray, format: OutputFormat, metadata: Metadata = NO_METADATA) -> bytes:
+    return write(Picture(pixels, "array", metadata, ()), format)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -16,7 +16,8 @@ from safetensors.torch import load, save
 from archivae.errors import ModelError
 from archivae.models.photo.exact import TABLES
 from archivae.models.photo.export import COUNTED, fit_tables
-from archivae.models.photo.weights import FORMAT, PhotoWeights, _with_sorted_metadata, parse_weights
+from archivae.models.photo.weights import FORMAT, PhotoWeights, parse_weights
+from archivae.models.weight_file import with_sorted_metadata
 from tests.models.small_codec import small_weights
 
 
@@ -82,7 +83,7 @@ def with_tensors(weights: PhotoWeights, **changes: torch.Tensor) -> bytes:
     """A weight file with other tensors, under the id of ``weights``."""
     arch = json.dumps(weights.arch.asdict())
     metadata = {"format": FORMAT, "name": "x", "architecture": arch, "id": weights.model_id().hex()}
-    return _with_sorted_metadata(save({**weights.tensors(), **changes}), metadata)
+    return with_sorted_metadata(save({**weights.tensors(), **changes}), metadata)
 
 
 def test_the_id_changes_with_the_architecture(weights: PhotoWeights) -> None:
@@ -137,7 +138,7 @@ def test_hostile_tables_are_refused(weights: PhotoWeights) -> None:
 
 @pytest.mark.parametrize("format_name", ["archivae-photo-99", "pt"])
 def test_another_format_is_refused(weights: PhotoWeights, format_name: str) -> None:
-    data = _with_sorted_metadata(save(weights.tensors()), {"format": format_name})
+    data = with_sorted_metadata(save(weights.tensors()), {"format": format_name})
     with pytest.raises(ModelError, match=f"expected a weight file of format {FORMAT}, found '{format_name}'"):
         parse_weights(data)
 
@@ -153,4 +154,4 @@ def test_a_missing_tensor_is_named(weights: PhotoWeights) -> None:
     del tensors["hyper_index"]
     metadata = {"format": FORMAT, "name": "x", "architecture": json.dumps(weights.arch.asdict())}
     with pytest.raises(ModelError, match="hyper_index"):
-        parse_weights(_with_sorted_metadata(save(tensors), metadata))
+        parse_weights(with_sorted_metadata(save(tensors), metadata))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,11 +13,11 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from archivae.bitstream import Tables
-from archivae.bitstream.container import MODEL_ID_BYTES
 from archivae.errors import ModelError
 from archivae.models.photo.architecture import Architecture
 from archivae.models.photo.exact import TABLES
 from archivae.models.photo.integer import IntegerWeights, check_exact
+from archivae.models.weight_file import content_id, read_metadata, with_sorted_metadata
 
 FORMAT = "archivae-photo-0"
 
@@ -57,23 +55,18 @@ class PhotoWeights:
 
     def model_id(self) -> bytes:
         """The first 8 bytes of a SHA-256 over architecture, weights and tables (not the name)."""
-        digest = hashlib.sha256(json.dumps([FORMAT, self.arch.asdict()], sort_keys=True).encode())
-        for name, tensor in sorted(self.tensors().items()):
-            array = tensor.numpy()
-            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes())
-        return digest.digest()[:MODEL_ID_BYTES]
+        return content_id([FORMAT, self.arch.asdict()], self.tensors())
 
     def to_bytes(self) -> bytes:
         """The weight file. safetensors with a fixed order: the same model gives the same bytes."""
         metadata = {"format": FORMAT, "name": self.name, "architecture": json.dumps(self.arch.asdict(), sort_keys=True)}
         metadata["id"] = self.model_id().hex()
-        return _with_sorted_metadata(save(self.tensors()), metadata)
+        return with_sorted_metadata(save(self.tensors()), metadata)
 
 
 def parse_weights(data: bytes) -> PhotoWeights:
     """Read a weight file; raises ModelError when it is damaged or of another kind."""
-    metadata = _metadata(data)
+    metadata = read_metadata(data)
     if metadata.get("format") != FORMAT:
         raise ModelError(f"expected a weight file of format {FORMAT}, found {metadata.get('format')!r}")
     try:
@@ -109,20 +102,3 @@ def _tables(stored: Mapping[str, Tensor]) -> Tables:
     if len(tables.radius) != TABLES or not np.array_equal(tables.cumulative, whole):
         raise ValueError(f"expected {TABLES} tables of 16-bit numbers, found {len(whole)} up to {whole.max()}")
     return tables
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    try:
-        (length,) = struct.unpack_from("<Q", data)
-        return dict(json.loads(data[8 : 8 + length])["__metadata__"])
-    except (struct.error, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"not a safetensors weight file: {error!r}") from error
-
-
-def _with_sorted_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
-    """Put metadata into a safetensors file in sorted order; the library's own order varies from run to run."""
-    (length,) = struct.unpack_from("<Q", data)
-    header = {"__metadata__": dict(sorted(metadata.items())), **json.loads(data[8 : 8 + length])}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + data[8 + length :]

@@ -1,19 +1,17 @@
-"""The training of the photo codec, step by step. Whoever draws the steps reports and saves."""
+"""The training of the photo codec: what its steps minimise, and what a fresh one begins with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from archivae.errors import UsageError
 from archivae.models.photo.architecture import ANCHORS, LAMBDAS
 from archivae.models.photo.trainable import TrainableCodec, TrainingOutput
 from archivae.models.training.data import Batch, CropSampler, Pixels
-from archivae.models.training.optim import MovingAverage, Optimisers, rate_factor
+from archivae.models.training.loop import Training
 from archivae.models.training.pca import initialise
 from archivae.models.training.plan import TrainingPlan
 from archivae.models.training.workers import Workers
@@ -33,8 +31,8 @@ def rate_distortion(output: TrainingOutput, pixels: Tensor, position: Tensor) ->
     return ((lambdas * 255**2 * error + bpp) * weight).mean(), bpp.mean(), error.mean()
 
 
-class CodecTraining:
-    """A `TrainableCodec`, its optimisers and its moving average, at ``step`` of ``plan``.
+class CodecTraining(Training[TrainableCodec, Batch]):
+    """A `TrainableCodec` in training. Of each step: loss, bits per pixel and squared error (of [0, 1]).
 
     Args:
         plan: what to do.
@@ -55,75 +53,21 @@ class CodecTraining:
         start: Mapping[str, Tensor] | None = None,
         checkpoint: Mapping[str, Any] | None = None,
     ) -> None:
-        self.plan = plan
-        self.step = 0
-        self._device = device
-        self._workers = workers
-        self._share = workers.share(plan.batch)
         self._sampler = CropSampler(pictures, plan.crop, plan.seed)
-        weights = checkpoint["model"] if checkpoint is not None else start
-        self._model = self._first_model(weights).to(device).train()
-        self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimisers = Optimisers(self._model, plan.muon_rate, plan.adam_rate)
-        self._average = MovingAverage(self._model)
-        if checkpoint is not None:
-            self._go_on_from(checkpoint)
-        self._network = workers.wrap(self._model, device)
-
-    @property
-    def average(self) -> TrainableCodec:
-        """The averaged model: the one to ship."""
-        return self._average.model
-
-    def run(self) -> Iterator[Tensor]:
-        """Take the remaining steps; of each, loss, bits per pixel and squared error (of [0, 1]): (3,) on the device."""
-        for batch in self._sampler.batches(range(self.step, self.plan.steps), self._share):
-            yield self._advance(batch)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that a new process needs to go on to the same curve; tensors and plain values only."""
-        return {
-            "step": self.step,
-            "plan": self.plan.asdict(),
-            "model": self._model.state_dict(),
-            "optimisers": self._optimisers.state_dict(),
-            "average": self._average.model.state_dict(),
-        }
-
-    def _first_model(self, weights: Mapping[str, Tensor] | None) -> TrainableCodec:
-        torch.manual_seed(self.plan.seed)
-        model = TrainableCodec(self.plan.architecture)
-        if weights is None:
+        torch.manual_seed(plan.seed)
+        model = TrainableCodec(plan.architecture)
+        if start is not None:
+            model.load_state_dict(start)
+        elif checkpoint is None:
             initialise(model, self._sampler.batch(0, range(PCA_CROPS)).pixels / 255)
-        else:
-            model.load_state_dict(weights)
-        return model
+        super().__init__(plan, model, device, workers, checkpoint)
 
-    def _go_on_from(self, checkpoint: Mapping[str, Any]) -> None:
-        self.plan.check_continues(TrainingPlan.from_dict(checkpoint["plan"]))
-        self.step = int(checkpoint["step"])
-        if self.step > self.plan.steps:
-            raise UsageError(
-                f"the checkpoint is {self.step} steps on, beyond the {self.plan.steps} asked for; ask for more, "
-                "or take another folder"
-            )
-        self._optimisers.load_state_dict(checkpoint["optimisers"])
-        self._average.model.load_state_dict(checkpoint["average"])
+    def _batches(self, steps: range, share: range) -> Iterator[Batch]:
+        return self._sampler.batches(steps, share)
 
-    def _advance(self, batch: Batch) -> Tensor:
-        seeds = np.random.SeedSequence((self.plan.seed, self.step, self._workers.rank))
-        torch.manual_seed(int(seeds.generate_state(1)[0]))
-        metrics = self._backward(batch)
-        self._optimisers.step(rate_factor(self.step, self.plan.steps))
-        self._average.update(self._model, self.step)
-        self.step += 1
-        return self._workers.mean(metrics)
-
-    def _backward(self, batch: Batch) -> Tensor:
-        pixels = batch.pixels.to(self._device, non_blocking=True).float().div_(255)
-        position = batch.quality.to(self._device) * (ANCHORS - 1)
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self.plan.precision == "bf16"):
-            output = self._network(pixels, position)
-        loss, bpp, error = rate_distortion(output, pixels, position)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return torch.stack([loss, bpp, error]).detach()
+    def _measure(self, batch: Batch) -> tuple[Tensor, ...]:
+        pixels = batch.pixels.to(self.device, non_blocking=True).float().div_(255)
+        position = batch.quality.to(self.device) * (ANCHORS - 1)
+        with self.autocast():
+            output = self.network(pixels, position)
+        return rate_distortion(output, pixels, position)

@@ -23,13 +23,13 @@ class Batch(NamedTuple):
     quality: Tensor
 
 
-class CropSampler:
-    """Draws crops from (H, W, 3) uint8 pictures held in memory, larger pictures more often.
+class RandomCrops:
+    """Squares of ``crop`` pixels out of (H, W, C) uint8 pictures held in memory, larger pictures more often.
 
-    Each crop has random numbers of its own, so that a batch is the same however many processes share it.
+    Pictures with a side below ``crop`` are not used. UsageError if none is left.
     """
 
-    def __init__(self, pictures: Sequence[Pixels], crop: int, seed: int) -> None:
+    def __init__(self, pictures: Sequence[Pixels], crop: int) -> None:
         self._pictures = [p for p in pictures if min(p.shape[:2]) >= crop]
         if not self._pictures:
             raise UsageError(
@@ -37,9 +37,32 @@ class CropSampler:
                 "take larger pictures or smaller crops"
             )
         self._crop = crop
-        self._seed = seed
         areas = np.array([p.shape[0] * p.shape[1] for p in self._pictures], float)
         self._edges = np.cumsum(areas) / areas.sum()
+
+    def draw(self, rng: np.random.Generator) -> Pixels:
+        """One of them, (crop, crop, C), mirrored and transposed or not; a view."""
+        last = len(self._pictures) - 1
+        picture = self._pictures[min(last, int(np.searchsorted(self._edges, rng.random(), side="right")))]
+        top = int(rng.integers(picture.shape[0] - self._crop + 1))
+        left = int(rng.integers(picture.shape[1] - self._crop + 1))
+        crop = picture[top : top + self._crop, left : left + self._crop]
+        if rng.random() < 0.5:
+            crop = crop[:, ::-1]
+        if rng.random() < 0.5:
+            crop = crop.transpose(1, 0, 2)
+        return crop
+
+
+class CropSampler:
+    """Batches of crops of (H, W, 3) uint8 pictures for the codec, each crop with a quality.
+
+    Each crop has random numbers of its own, so that a batch is the same however many processes share it.
+    """
+
+    def __init__(self, pictures: Sequence[Pixels], crop: int, seed: int) -> None:
+        self._crops = RandomCrops(pictures, crop)
+        self._seed = seed
 
     def batch(self, step: int, crops: range) -> Batch:
         """The crops of those numbers of optimiser step ``step``."""
@@ -54,13 +77,4 @@ class CropSampler:
         return map_ahead(lambda step: self.batch(step, crops), steps, threads=1, window=1)
 
     def _draw(self, rng: np.random.Generator) -> tuple[Pixels, float]:
-        last = len(self._pictures) - 1
-        picture = self._pictures[min(last, int(np.searchsorted(self._edges, rng.random(), side="right")))]
-        top = int(rng.integers(picture.shape[0] - self._crop + 1))
-        left = int(rng.integers(picture.shape[1] - self._crop + 1))
-        crop = picture[top : top + self._crop, left : left + self._crop]
-        if rng.random() < 0.5:
-            crop = crop[:, ::-1]
-        if rng.random() < 0.5:
-            crop = crop.transpose(1, 0, 2)
-        return crop, rng.random()
+        return self._crops.draw(rng), rng.random()

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from archivae.errors import UsageError
 from archivae.models.photo.architecture import HYPER_STRIDE, PASSES, Architecture
+from archivae.models.restore.architecture import RestorerArchitecture
+from archivae.models.restore.fill import GRAIN
+from archivae.models.restore.tasks import find_task
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # typing has it from Python 3.11 on
 
 Precision = Literal["bf16", "float32"]
 
 
-@dataclass(frozen=True)
-class TrainingPlan:
+@dataclass(frozen=True, kw_only=True)
+class Plan:
     """Everything that decides the curve but the pictures, the device and the number of threads and processes.
 
     Attributes:
         steps: optimiser steps of the whole run; the learning rates fall to their floor at the last.
         batch: crops a step, over all processes.
-        crop: side of a crop in pixels, a multiple of 64.
+        crop: side of a crop in pixels, a multiple of what the model takes.
         seed: of weights, crops and noise.
         muon_rate, adam_rate: peak learning rates of the matrices and of all else.
         precision: what the convolutions compute in; weights and sums are float32 always.
-        architecture: of the codec.
         init: id of the model that is trained on, in hexadecimal; empty for a fresh one.
     """
+
+    crop_grain: ClassVar[int]
+    architecture_type: ClassVar[type]
 
     steps: int
     batch: int
@@ -34,28 +42,31 @@ class TrainingPlan:
     muon_rate: float
     adam_rate: float
     precision: Precision
-    architecture: Architecture = Architecture()
     init: str = ""
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1:
             raise UsageError(f"expected at least 1 step and 1 crop a batch, found {self.steps} and {self.batch}")
-        if self.crop < HYPER_STRIDE or self.crop % HYPER_STRIDE:
-            raise UsageError(f"expected crops of a multiple of {HYPER_STRIDE} pixels, found {self.crop}")
+        if self.crop < self.crop_grain or self.crop % self.crop_grain:
+            raise UsageError(f"expected crops of a multiple of {self.crop_grain} pixels, found {self.crop}")
         if self.seed < 0:
             raise UsageError(f"expected a seed from 0 up, found {self.seed}")
-        _check_architecture(self.architecture)
 
     def asdict(self) -> dict[str, Any]:
         """Plain numbers and texts, as they lie in a checkpoint."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> TrainingPlan:
-        """The plan that `asdict` took apart."""
-        return cls(**{**stored, "architecture": Architecture(**stored["architecture"])})
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """The plan that `asdict` took apart. UsageError if it was another kind's."""
+        try:
+            return cls(**{**stored, "architecture": cls.architecture_type(**stored["architecture"])})
+        except (KeyError, TypeError) as error:
+            raise UsageError(
+                f"the checkpoint is of another kind of model: {error}; give the options it began with, or another folder"
+            ) from error
 
-    def check_continues(self, earlier: TrainingPlan) -> None:
+    def check_continues(self, earlier: Plan) -> None:
         """UsageError unless this plan may go on from a checkpoint of ``earlier``: all but ``steps`` must be equal."""
         names = [f.name for f in fields(self) if f.name != "steps"]
         pairs = [(name, getattr(earlier, name), getattr(self, name)) for name in names]
@@ -67,11 +78,46 @@ class TrainingPlan:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan(Plan):
+    """The plan of a photo codec of ``architecture``."""
+
+    crop_grain = HYPER_STRIDE
+    architecture_type = Architecture
+
+    architecture: Architecture = Architecture()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_architecture(self.architecture)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestorationPlan(Plan):
+    """The plan of a restorer of ``architecture`` for ``task``."""
+
+    crop_grain = GRAIN
+    architecture_type = RestorerArchitecture
+
+    task: str
+    architecture: RestorerArchitecture = RestorerArchitecture()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        find_task(self.task)
+        _check_positive(self.architecture.asdict(), may_be_zero=("encode", "latent", "decode"))
+
+
 def _check_architecture(architecture: Architecture) -> None:
     counts = architecture.asdict()
-    for name, count in counts.items():
-        if count < (0 if name.endswith("_blocks") else 1):
-            raise UsageError(f"expected a positive architecture.{name}, found {count}")
+    _check_positive(counts, may_be_zero=("fine_blocks", "coarse_blocks"))
     for name in ("latents", "hyper"):
         if counts[name] % PASSES:
             raise UsageError(f"expected architecture.{name} to be a multiple of {PASSES}, found {counts[name]}")
+
+
+def _check_positive(counts: Mapping[str, int], may_be_zero: tuple[str, ...]) -> None:
+    """UsageError for a count below 1, or below 0 where the name begins like one of ``may_be_zero``."""
+    for name, count in counts.items():
+        if count < (0 if name.startswith(may_be_zero) else 1):
+            raise UsageError(f"expected a positive architecture.{name}, found {count}")

@@ -5,15 +5,28 @@ from __future__ import annotations
 import io
 import os
 import pickle
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from archivae.errors import ModelError
-from archivae.models import PhotoWeights
 from archivae.storage import read_object, remove_stale_scratch, scratch_of, stat_object, write_object
 
 CHECKPOINT = "checkpoint.pt"
+
+
+class Weights(Protocol):
+    """A trained model, as it is stored."""
+
+    @property
+    def name(self) -> str:
+        """Of the file, without its ending."""
+
+    def model_id(self) -> bytes:
+        """A hash of what it computes."""
+
+    def to_bytes(self) -> bytes:
+        """The weight file."""
 
 
 class TrainingFolder:
@@ -45,7 +58,7 @@ class TrainingFolder:
         torch.save(state, buffer)
         self._write(CHECKPOINT, buffer.getvalue())
 
-    def write_model(self, weights: PhotoWeights) -> str:
+    def write_model(self, weights: Weights) -> str:
         """The URI of the weight file that was written."""
         return self._write(f"{weights.name}.safetensors", weights.to_bytes())
 

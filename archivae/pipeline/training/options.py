@@ -1,4 +1,4 @@
-"""What ``archivae train codec`` was asked for. Imports no torch, so that ``--help`` answers at once."""
+"""What ``archivae train`` was asked for. Imports no torch, so that ``--help`` answers at once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class CodecOptions:
-    """The options of ``archivae train codec``; ``archivae.pipeline.train`` says what each does."""
+class TrainingOptions:
+    """The options of every kind of training; ``archivae.pipeline.train`` says what each does."""
 
     data: str
     out: str
@@ -21,7 +21,25 @@ class CodecOptions:
     precision: str = "auto"
     init: str | None = None
     architecture: dict[str, int] = field(default_factory=dict)
-    name: str = "photo"
+    name: str = ""
     memory: float = 4.0
     checkpoint_every: int = 200
     export_only: bool = False
+
+
+@dataclass(frozen=True)
+class CodecOptions(TrainingOptions):
+    """The options of ``archivae train codec``."""
+
+    name: str = "photo"
+
+
+@dataclass(frozen=True)
+class RestorerOptions(TrainingOptions):
+    """The options of ``archivae train restore``; without a name, the weight file is called as the task."""
+
+    steps: int = 10_000
+    crop: int = 128
+    adam_rate: float = 1e-3
+    pairs: str | None = None
+    task: str = field(kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,29 +24,56 @@ SECONDS_A_LINE = 10.0
 """Lines in a log come no more often than this; a terminal and TensorBoard see every report."""
 
 
+class Figure(NamedTuple):
+    """A mean over the last steps: its name in TensorBoard, and how a line tells it."""
+
+    name: str
+    value: float
+    text: str
+
+
+Figures = Callable[[Sequence[float]], list[Figure]]
+"""Means of what a training measures to what people read."""
+
+
+def codec_figures(means: Sequence[float]) -> list[Figure]:
+    """Loss, bits per pixel (estimated) and squared error (of [0, 1]) of the photo codec."""
+    loss, bpp, error = means
+    psnr = -10 * math.log10(max(error, 1e-12))
+    return [
+        Figure("loss", loss, f"loss {loss:.4f}"),
+        Figure("bpp", bpp, f"{bpp:.3f} bpp"),
+        Figure("psnr", psnr, f"{psnr:.2f} dB"),
+    ]
+
+
 class Standing(NamedTuple):
-    """Means over the last steps: ``loss``, ``bpp`` (estimated), ``psnr`` (dB); and how fast the run is."""
+    """Where a run is, means over the last steps, and how fast it is."""
 
     step: int
     steps: int
-    loss: float
-    bpp: float
-    psnr: float
+    figures: list[Figure]
     steps_a_second: float
 
     def __str__(self) -> str:
         left = timedelta(seconds=round((self.steps - self.step) / self.steps_a_second))
-        return (
-            f"step {self.step}/{self.steps}  loss {self.loss:.4f}  {self.bpp:.3f} bpp  {self.psnr:.2f} dB  "
-            f"{self.steps_a_second:.2f} steps/s  {left} left"
-        )
+        figures = "  ".join(figure.text for figure in self.figures)
+        return f"step {self.step}/{self.steps}  {figures}  {self.steps_a_second:.2f} steps/s  {left} left"
 
 
 class Report:
     """Takes the metrics of every step and shows their means; a context manager, like the progress bar it holds."""
 
-    def __init__(self, console: Console, step: int, steps: int, writer: SummaryWriter | None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        step: int,
+        steps: int,
+        writer: SummaryWriter | None,
+        figures: Figures = codec_figures,
+    ) -> None:
         self._console = console
+        self._figures = figures
         self._writer = writer
         self._steps = steps
         self._reported = step
@@ -68,7 +96,7 @@ class Report:
             self._writer.close()
 
     def add(self, step: int, metrics: Tensor, *, show: bool) -> None:
-        """``metrics`` (3,): loss, bits per pixel, squared error; shown every few steps and when ``show`` says so.
+        """``metrics`` (n,), the loss first; shown every few steps and when ``show`` says so.
 
         ModelError if they are no numbers any more: then nothing of the model is worth keeping.
         """
@@ -78,20 +106,20 @@ class Report:
             self._reported, self._sums, self._began = step, None, time.monotonic()
 
     def _standing(self, step: int, means: Tensor) -> Standing:
-        loss, bpp, error = means.tolist()
         if not torch.isfinite(means).all():
             raise ModelError(
-                f"expected a finite loss, found {loss} at step {step}; begin anew in another folder with lower "
+                f"expected a finite loss, found {means[0].item()} at step {step}; begin anew in another folder with lower "
                 "--muon-rate and --adam-rate"
             )
         speed = (step - self._reported) / max(time.monotonic() - self._began, 1e-9)
-        return Standing(step, self._steps, loss, bpp, -10 * math.log10(max(error, 1e-12)), speed)
+        return Standing(step, self._steps, self._figures(means.tolist()), speed)
 
     def _show(self, standing: Standing) -> None:
         self._bar.update(self._task, completed=standing.step, description=str(standing))
         if self._writer is not None:
-            for name in ("loss", "bpp", "psnr", "steps_a_second"):
-                self._writer.add_scalar(name, getattr(standing, name), standing.step)
+            for figure in standing.figures:
+                self._writer.add_scalar(figure.name, figure.value, standing.step)
+            self._writer.add_scalar("steps_a_second", standing.steps_a_second, standing.step)
         now = time.monotonic()
         if not self._console.is_terminal and (now >= self._line_due or standing.step == self._steps):
             self._console.print(str(standing), highlight=False, soft_wrap=True)

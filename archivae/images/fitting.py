@@ -1,0 +1,86 @@
+"""A picture made into what an output format can hold, with a note of each thing that it can't."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from archivae.images.colour import from_srgb
+from archivae.images.picture import Picture
+from archivae.images.writing import OutputFormat
+
+_WITH_ALPHA = ("png", "webp")
+_WITH_FRAMES = ("png", "webp")
+_WITH_IPTC = ("png", "jpeg")
+
+
+def fit(picture: Picture, format: OutputFormat, restore_profile: bool = False) -> Picture:
+    """``picture`` as ``format`` holds it: doing it twice changes nothing more.
+
+    ``restore_profile``: colours go back to the source's profile, which is written along; else they stay sRGB.
+    """
+    frames = [_fit_frame(frame, format, restore_profile) for frame in picture.frames]
+    first, rest = frames[0], tuple(frames[1:])
+    if picture.sequence is None:
+        return first
+    reason = _still_only(frames, format)
+    if reason:
+        return replace(first, notes=(*first.notes, f"{len(frames)} frames, only the first is written: {reason}"))
+    return replace(first, sequence=replace(picture.sequence, rest=rest))
+
+
+def _fit_frame(picture: Picture, format: OutputFormat, restore_profile: bool) -> Picture:
+    picture = _fit_depth(picture, format)
+    picture = _fit_alpha(picture, format)
+    if restore_profile:
+        picture = _restored(picture)
+    if picture.metadata.iptc and format not in _WITH_IPTC:
+        picture = _noted(picture, f"IPTC not written: {format} has no place for it")
+        picture = replace(picture, metadata=replace(picture.metadata, iptc=b""))
+    return replace(picture, metadata=replace(picture.metadata, source_icc=b""))
+
+
+def _fit_depth(picture: Picture, format: OutputFormat) -> Picture:
+    if picture.deep is None or (format == "png" and picture.deep.dtype == np.uint16):
+        return picture
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = np.rint(255 * np.clip(alpha / (1 if alpha.dtype == np.float32 else picture.largest), 0, 1))
+    eight = replace(picture, deep=None, alpha=None if alpha is None else alpha.astype(np.uint8))
+    kind = f"{8 * picture.deep.itemsize}-bit {'float ' if picture.deep.dtype == np.float32 else ''}samples"
+    return _noted(eight, f"{kind} written as 8 bits in {format}; archivae.decode gives them whole")
+
+
+def _fit_alpha(picture: Picture, format: OutputFormat) -> Picture:
+    if picture.alpha is None or format in _WITH_ALPHA:
+        return picture
+    alpha = picture.alpha[:, :, None].astype(np.uint16)
+    flat = (picture.pixels * alpha + 255 * (255 - alpha) + 127) // 255
+    return _noted(
+        replace(picture, pixels=flat.astype(np.uint8), alpha=None), f"transparency laid on white: {format} has none"
+    )
+
+
+def _restored(picture: Picture) -> Picture:
+    icc = picture.metadata.source_icc
+    if not icc:
+        return picture
+    convert = from_srgb(icc, "grey" if picture.pixels.shape[2] == 1 else "rgb")
+    if convert is None:
+        return _noted(picture, "colours stay sRGB: the source's profile is of inks, or has no way back")
+    metadata = replace(picture.metadata, icc=icc, source_icc=b"")
+    return replace(picture, pixels=np.ascontiguousarray(convert(picture.pixels)), metadata=metadata)
+
+
+def _still_only(frames: list[Picture], format: OutputFormat) -> str:
+    """Why the frames can't be written as one animation; empty if they can."""
+    if format not in _WITH_FRAMES:
+        return f"{format} has no frames"
+    if len({frame.pixels.shape[:2] for frame in frames}) > 1:
+        return "they differ in size"
+    return "" if all(frame.deep is None for frame in frames) else "they have more than 8 bits"
+
+
+def _noted(picture: Picture, note: str) -> Picture:
+    return replace(picture, notes=(*picture.notes, note))

@@ -1,0 +1,142 @@
+"""From what a file holds to what the codec takes: upright, in sRGB or grey, 8 bits; alpha apart; every change in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from archivae.errors import UnsupportedPictureError
+from archivae.images.colour import inks_to_rgb, read_profile
+from archivae.images.depth import to_eight_bits
+from archivae.images.lossless import DEEP_TYPES
+from archivae.images.metadata import Metadata, made_upright, orientation
+from archivae.images.orienting import turned_upright
+from archivae.images.picture import OwnBytes, Picture, Raster, Rasters, ReadOptions, Sequence
+from archivae.images.stripping import without_metadata, without_place
+
+
+def assemble(rasters: Rasters, format: str, options: ReadOptions) -> Picture:
+    """The picture with its frames. UnsupportedPictureError where two wishes can't both be met."""
+    first = prepare(rasters.first, format, options)
+    rest = tuple(prepare(raster, format, options) for raster in rasters.rest)
+    notes = [rasters.damage and f"damaged, what could be decoded is kept: {rasters.damage}"]
+    if rasters.count > 1 + len(rest):
+        notes.append(f"{rasters.count} frames, only the first is kept")
+    own_bytes = _own_bytes(rasters, [first, *rest], options)
+    sequence = Sequence(rest, rasters.milliseconds, rasters.loops) if rest else None
+    all_notes = tuple(note for note in notes if note) + first.notes
+    return replace(first, notes=all_notes, sequence=sequence, own_bytes=own_bytes)
+
+
+def prepare(raster: Raster, format: str, options: ReadOptions) -> Picture:
+    """One frame."""
+    metadata, turn = _orientation(raster)
+    samples = turned_upright(raster.samples, 1 if raster.upright else turn)
+    keeps_deep = options.keeps_depth and raster.colours != "cmyk" and samples.dtype in DEEP_TYPES
+    eight, depth_notes = to_eight_bits(samples, raster.largest, raster.linear)
+    if keeps_deep:
+        depth_notes = ()
+    if raster.reduced_from:
+        depth_notes = (*depth_notes, f"{raster.reduced_from} bits a sample reduced to 8 (by at most 1/255)")
+    alpha, alpha_notes = _alpha(raster, 1 if raster.upright else turn, keeps_deep)
+    as_stored = options.exact or keeps_deep
+    pixels, metadata, colour_notes = _to_srgb(eight, raster, metadata, as_stored)
+    return Picture(
+        _frozen(pixels),
+        format,
+        _stripped(metadata, options),
+        (
+            *raster.notes,
+            *([f"orientation {turn} applied"] if turn != 1 else []),
+            *depth_notes,
+            *alpha_notes,
+            *colour_notes,
+        ),
+        alpha=alpha,
+        deep=_frozen(samples) if keeps_deep else None,
+        largest=raster.largest if samples.dtype == np.uint16 else 65535,
+    )
+
+
+def _orientation(raster: Raster) -> tuple[Metadata, int]:
+    """Metadata that says upright, and which orientation that took."""
+    turn = raster.turned if raster.upright else orientation(raster.metadata)
+    said = orientation(raster.metadata)
+    return (made_upright(raster.metadata) if turn != 1 or said != 1 else raster.metadata), turn
+
+
+def _alpha(raster: Raster, turn: int, deep: bool) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    if raster.alpha is None:
+        return None, ()
+    opaque = 1.0 if raster.alpha.dtype == np.float32 else raster.largest
+    if float(raster.alpha.min()) >= opaque:
+        return None, ("fully opaque alpha dropped",)
+    alpha = turned_upright(raster.alpha, turn)
+    return _frozen(alpha if deep else _eight_bit_alpha(alpha, raster.largest)), ()
+
+
+def _eight_bit_alpha(alpha: np.ndarray, largest: int) -> np.ndarray:
+    """No notes: the samples' own say that depth was reduced."""
+    if alpha.dtype == np.float32:
+        return np.rint(255 * np.clip(np.nan_to_num(alpha), 0, 1)).astype(np.uint8)
+    return to_eight_bits(alpha, largest)[0]
+
+
+def _to_srgb(
+    pixels: np.ndarray, raster: Raster, metadata: Metadata, as_stored: bool
+) -> tuple[np.ndarray, Metadata, tuple[str, ...]]:
+    icc = metadata.icc
+    if raster.colours == "cmyk":
+        return _inks(pixels, metadata)
+    if not icc or as_stored:
+        return pixels, metadata, ()
+    profile = read_profile(icc, raster.colours)
+    if profile is None:
+        return pixels, metadata, ("colour profile kept, but damaged or of other colours: not applied",)
+    if profile.to_srgb is None:
+        return pixels, metadata, ()
+    said = f"colours converted from {profile.name} to sRGB"
+    return profile.to_srgb(pixels), replace(metadata, icc=b"", source_icc=icc), (said,)
+
+
+def _inks(pixels: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, Metadata, tuple[str, ...]]:
+    profile = read_profile(metadata.icc, "cmyk") if metadata.icc else None
+    if profile is not None and profile.to_srgb is not None:
+        converted = replace(metadata, icc=b"", source_icc=metadata.icc)
+        return profile.to_srgb(pixels), converted, (f"CMYK converted from {profile.name} to sRGB",)
+    notes = ["CMYK converted to RGB without a colour profile"]
+    if metadata.icc:
+        notes.append("CMYK colour profile dropped, as it doesn't describe RGB")
+    return inks_to_rgb(pixels), replace(metadata, icc=b""), tuple(notes)
+
+
+def _stripped(metadata: Metadata, options: ReadOptions) -> Metadata:
+    if options.strip_metadata:
+        return without_metadata(metadata)
+    return without_place(metadata) if options.strip_gps else metadata
+
+
+def _own_bytes(rasters: Rasters, frames: list[Picture], options: ReadOptions) -> OwnBytes:
+    """Whether the source's own bytes may, must or must never be archived."""
+    every = (rasters.first, *rasters.rest)
+    lossy = options.keeps_depth and any(r.reduced_from or _is_flattened(r, options) for r in every)
+    told = options.strip_gps and any(without_place(r.metadata) != r.metadata for r in every)
+    forbidden = bool(rasters.damage) or rasters.personal or options.strip_metadata or told
+    if lossy and forbidden:
+        raise UnsupportedPictureError(
+            "expected samples that can be kept as they are, found some that only the source's own bytes hold, "
+            "and those hold what is to be dropped or are damaged: ask for 8 bits, or keep the original"
+        )
+    return "must" if lossy else "never" if forbidden else "may"
+
+
+def _is_flattened(raster: Raster, options: ReadOptions) -> bool:
+    """Inks can't be kept exactly, nor in their depth, but as the source's own bytes."""
+    return raster.colours == "cmyk" and (options.exact or raster.samples.dtype != np.uint8)
+
+
+def _frozen(samples: np.ndarray) -> np.ndarray:
+    whole = np.ascontiguousarray(samples)
+    whole.setflags(write=False)
+    return whole

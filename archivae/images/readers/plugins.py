@@ -1,0 +1,42 @@
+"""Formats that need a plugin of Pillow: JPEG XL (archivae[jxl]) and HEIC (archivae[heic])."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archivae.images.picture import Raster, Rasters, ReadOptions
+from archivae.images.readers.extras import import_extra
+from archivae.images.readers.frames import OpenFrame, read_frames
+from archivae.images.readers.jpeg_xl_header import boxes, size_and_bits
+from archivae.images.readers.modes import load_raster
+from archivae.images.sizes import check_size
+
+
+def read_jpeg_xl(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
+    """The plugin decodes as it opens, so the size is read from the header first; of an animation it gives one frame."""
+    height, width, bits = size_and_bits(data)
+    check_size(height, width, max_pixels)
+    import_extra("pillow_jxl", "jxl", "a JPEG XL file")
+    xmp = next((body for name, body in boxes(data) if name == b"xml "), b"")
+
+    def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
+        image = open_frame()
+        from_jpeg = getattr(image, "jpeg", False)  # rebuilt as the JPEG it was made of: not yet turned upright
+        raster, damage = load_raster(lambda: image, options, bits=bits, largest=2**bits - 1, upright=not from_jpeg)
+        return replace(raster, metadata=replace(raster.metadata, xmp=raster.metadata.xmp or xmp)), damage
+
+    return read_frames(data, "JXL", options, max_pixels, to_raster)
+
+
+def read_heif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
+    """HEIC and other HEIF; libheif turns pictures upright, and gives deeper samples in 8 bits."""
+    import_extra("pillow_heif", "heic", "a HEIC file").register_heif_opener()
+
+    def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
+        image = open_frame()
+        bits = int(image.info.get("bit_depth", 8))
+        turned = int(image.info.get("original_orientation") or 1)
+        raster, damage = load_raster(lambda: image, options, bits=bits, largest=2**bits - 1, upright=True)
+        return replace(raster, turned=turned), damage
+
+    return read_frames(data, "HEIF", options, max_pixels, to_raster)
