@@ -47,7 +47,11 @@ class Form:
 
     def fits(self, height: int, width: int) -> bool:
         """Whether pictures of that size are taken."""
-        return (height, width) == (self.height, self.width) if self.height else not (height % self.grain or width % self.grain)
+        return (
+            (height, width) == (self.height, self.width)
+            if self.height
+            else not (height % self.grain or width % self.grain)
+        )
 
     def __str__(self) -> str:
         size = f"{self.height}x{self.width}" if self.height else f"of any size in multiples of {self.grain}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,31 +36,31 @@ class RunningModel:
     def form(self) -> Form:
         return self.model.form
 
+    @torch.inference_mode()
     def encode(self, pictures: Sequence[Pixels]) -> Latents:
         """The latents of pictures of one size, N first."""
         model = self._able(Autoencoder, "take pictures in", "encode and decode")
         return self._checked(model.encode(self._tensor(pictures)), len(pictures), "encode")
 
+    @torch.inference_mode()
     def decode(self, latents: Latents) -> list[Pixels]:
         """The pictures of latents such as `encode` or `sample` gives."""
         model = self._able(Decoder, "make pictures", "decode")
-        with self._ready():
-            pictures = model.decode(torch.from_numpy(latents).to(self.device))
-        return to_pixels(pictures)
+        return to_pixels(model.decode(torch.from_numpy(latents).to(self.device)))
 
+    @torch.inference_mode()
     def sample(self, labels: Sequence[int | None], seed: int) -> Latents:
         """Latents of new pictures: a function of ``seed`` and ``labels`` alone."""
         model = self._able(Sampler, "sample", "sample and decode")
         latents = model.sample(labels, torch.Generator().manual_seed(seed))
         return self._checked(latents, len(labels), "sample")
 
+    @torch.inference_mode()
     def describe(self, pictures: Sequence[Pixels]) -> Latents:
         """A float32 vector a picture, (N, D): what the model has for comparing, or else its latents."""
         if not isinstance(self.model, Describer):
             return self.encode(pictures).reshape(len(pictures), -1)
-        with self._ready():
-            vectors = self.model.describe(self._tensor(pictures))
-        return self._checked(vectors, len(pictures), "describe")
+        return self._checked(self.model.describe(self._tensor(pictures)), len(pictures), "describe")
 
     def label(self, wanted: str | None) -> int | None:
         """The number of a class, given by name."""
@@ -69,7 +68,9 @@ class RunningModel:
         if wanted is None:
             return None
         if not labels:
-            raise UsageError(f"{self.name} has no classes, found label {wanted!r}: leave it out, or take a model with classes")
+            raise UsageError(
+                f"{self.name} has no classes, found label {wanted!r}: leave it out, or take a model with classes"
+            )
         if wanted not in labels:
             raise UsageError(f"{self.name} has the labels {', '.join(labels)}; found {wanted!r}")
         return labels.index(wanted)
@@ -81,17 +82,16 @@ class RunningModel:
 
     def _able(self, ability: type[Able], deed: str, methods: str) -> Able:
         if not isinstance(self.model, ability):
-            raise ModelError(f"{self.name} cannot {deed}: expected a model with {methods}; archivae models lists what each can do")
+            raise ModelError(
+                f"{self.name} cannot {deed}: expected a model with {methods}; archivae models lists what each can do"
+            )
         return self.model
-
-    @contextmanager
-    def _ready(self) -> Iterator[None]:
-        with torch.inference_mode():
-            yield
 
     def _checked(self, values: Tensor, count: int, method: str) -> Latents:
         if len(values) != count or not values.isfinite().all():
-            raise ModelError(f"expected {count} rows of finite numbers from {method} of {self.name}, found {tuple(values.shape)}")
+            raise ModelError(
+                f"expected {count} rows of finite numbers from {method} of {self.name}, found {tuple(values.shape)}"
+            )
         found: Latents = values.float().cpu().numpy()
         return found
 

@@ -14,7 +14,7 @@ from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TestOptions
 
 from archivae.errors import DestinationError, JobError, UsageError
-from archivae.models import parse_weights, pick_device
+from archivae.models import parse_codec, pick_device
 from archivae.pipeline.graph import build
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
@@ -68,7 +68,7 @@ def make_job(settings: Settings, run: str = "", progress: str = "") -> Job:
     """What the workers are told."""
     model_id = ""
     if settings.operation == "encode":
-        model_id = parse_weights(CodecSource(settings.model).weight_file()).model_id().hex()
+        model_id = parse_codec(CodecSource(settings.model).weight_file()).model_id().hex()
     return Job(
         operation=settings.operation,
         source=settings.source,

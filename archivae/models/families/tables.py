@@ -15,6 +15,8 @@ BELLS = 62
 """Distributions of values about zero, from narrow to wide, Laplacian and normal by turns."""
 NARROWEST, WIDEST = 0.05, 60.0
 """Their standard deviations."""
+IMPOSSIBLE = 1e9
+"""Bits for what a table cannot hold."""
 REACH = 8.0
 """A table tells values apart up to so many deviations; those beyond are escaped."""
 ESCAPE_BITS = 24
@@ -52,7 +54,7 @@ def bits(tables: Tables) -> Floats:
     Table 0 takes nothing for 0 and cannot hold anything else.
     """
     values = np.arange(-MAX_RADIUS - 1, MAX_RADIUS + 2)
-    taken = np.full((len(tables.radius), len(values)), np.inf)
+    taken = np.full((len(tables.radius), len(values)), IMPOSSIBLE)
     taken[0, MAX_RADIUS + 1] = 0
     for row, cumulative, radius in zip(taken[1:], tables.cumulative[1:], tables.radius[1:].astype(int), strict=True):
         lengths = PRECISION - np.log2(np.diff(cumulative[: 2 * radius + 3].astype(np.int64)))

@@ -120,4 +120,6 @@ def _check_shapes(weights: FamilyWeights) -> None:
     found = {name: tuple(tensor.shape) for name, tensor in weights.network.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
     if found != wanted:
-        raise ValueError(f"expected the tensors of its architecture, found others: {sorted(found.items() ^ wanted.items())[:4]}")
+        raise ValueError(
+            f"expected the tensors of its architecture, found others: {sorted(found.items() ^ wanted.items())[:4]}"
+        )
