@@ -47,9 +47,10 @@ class Discriminator(nn.Module):
 
     def __init__(self, form: Form, width: int, depth: int) -> None:
         super().__init__()
-        steps = [form.channels, *widths(width, depth)]
+        steps = [4 * form.channels, *widths(width, depth)]
         self.steps = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in zip(steps, steps[1:], strict=False)
+            spectral_norm(nn.Conv2d(a, b, 3 if n == 0 else 4, stride=min(n + 1, 2), padding=1))
+            for n, (a, b) in enumerate(zip(steps, steps[1:], strict=False))
         )
         self.last = spectral_norm(nn.Conv2d(steps[-1], steps[-1], 3, padding=1))
         positions = (form.height >> depth) * (form.width >> depth)
@@ -57,7 +58,7 @@ class Discriminator(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Scores, and the features that they are made of."""
-        x = pictures * 2 - 1
+        x = F.pixel_unshuffle(pictures * 2 - 1, 2)
         for step in self.steps:
             x = F.leaky_relu(step(x), LEAK)
         features = F.leaky_relu(self.last(x), LEAK)

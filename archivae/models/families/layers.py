@@ -27,14 +27,15 @@ def widths(width: int, depth: int) -> list[int]:
 
 
 class Down(nn.Module):
-    """Pictures ``(N, C, H, W)`` to maps ``(N, channels, h, w)``: convolution, ReLU and max-pooling, ``depth`` times.
+    """Pictures ``(N, C, H, W)`` to maps ``(N, channels, h, w)`` through ``depth`` halvings.
 
-    One more convolution follows and, if asked for, self-attention at this lowest resolution.
+    The first halving puts 2x2 pixels side by side, which keeps full-sized maps, and their cost, out of the network; the
+    others are max-pooling after convolution and ReLU. Where asked for, self-attention follows at the lowest resolution.
     """
 
     def __init__(self, form: Form, width: int, depth: int, attention: bool = False) -> None:
         super().__init__()
-        steps = [form.channels, *widths(width, depth)]
+        steps = [4 * form.channels, *widths(width, depth)]
         self.steps = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(steps, steps[1:], strict=False))
         self.channels = steps[-1]
         self.last = nn.Conv2d(self.channels, self.channels, 3, padding=1)
@@ -44,24 +45,28 @@ class Down(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = F.pad(pictures, self._missing) if any(self._missing) else pictures
-        for step in self.steps:
-            x = F.max_pool2d(F.relu(step(x)), 2)
+        x = F.pixel_unshuffle(x, 2)
+        for n, step in enumerate(self.steps):
+            x = F.relu(step(x if n == 0 else F.max_pool2d(x, 2)))
         return self.attention(F.relu(self.last(x)))
 
 
 class Up(nn.Module):
-    """Maps ``(N, channels, h, w)`` to pictures ``(N, C, H, W)``, before any squashing: transposed convolutions."""
+    """Maps ``(N, channels, h, w)`` to pictures ``(N, C, H, W)``, before any squashing.
+
+    The mirror image: transposed convolutions double the maps, and the last doubling lays four channels out as 2x2 pixels.
+    """
 
     def __init__(self, form: Form, width: int, depth: int, attention: bool = False) -> None:
         super().__init__()
-        steps = [*reversed(widths(width, depth)), width]
+        steps = widths(width, depth)[::-1]
         self.channels = steps[0]
         self.attention = SelfAttention(self.channels) if attention else nn.Identity()
         self.first = nn.Conv2d(self.channels, self.channels, 3, padding=1)
         self.steps = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in zip(steps, steps[1:], strict=False)
         )
-        self.last = nn.Conv2d(width, form.channels, 3, padding=1)
+        self.last = nn.Conv2d(steps[-1], 4 * form.channels, 3, padding=1)
         self._size = form.height, form.width
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -69,7 +74,7 @@ class Up(nn.Module):
         for step in self.steps:
             x = F.relu(step(x))
         height, width = self._size
-        return self.last(x)[:, :, :height, :width]
+        return F.pixel_shuffle(self.last(x), 2)[:, :, :height, :width]
 
 
 def pooled(maps: Tensor, cells: int = 4) -> Tensor:

@@ -26,7 +26,12 @@ class _Adversarial(Objective):
 
     def __init__(self, model: Family, settings: GanSettings | VaeGanSettings) -> None:
         super().__init__(model, settings)
-        self.discriminator = Discriminator(model.form, 2 * model.sizes.width, DISCRIMINATOR_DEPTH)
+        self.discriminator = Discriminator(model.form, model.sizes.width, DISCRIMINATOR_DEPTH)
+
+    @torch.no_grad()
+    def _features(self, pictures: Tensor) -> Tensor:
+        features: Tensor = self.discriminator(pictures)[1]
+        return features
 
     def _separation(self, real: Tensor, made: Tensor) -> Tensor:
         """What the discriminator minimises: real pictures over 1, made ones under -1."""
@@ -67,7 +72,7 @@ class VaeGanObjective(_Adversarial):
         with frozen(self.discriminator):
             scores, _ = self.discriminator(made)
             _, rebuilt = self.discriminator(logits.sigmoid())
-            _, wanted = self.discriminator(pictures)
+            wanted = self._features(pictures)
         judged = F.mse_loss(rebuilt.float(), wanted.float()) - scores.mean()
         samples = pictures[0].numel()
         separation = self._separation(pictures, made)

@@ -1,0 +1,160 @@
+"""A new texture of any size out of a sample: an arrangement of the sample's latents that looks like it everywhere.
+
+Each position of the new texture holds a position of the sample. From a coarse level on, where these are drawn at random,
+every level doubles the field, shakes it a little, and then mends it: each position takes, of the places that its
+neighbours would continue with, and of the places like those, the one whose surroundings are most like what lies around.
+The last level's field, looked up in the sample, is the picture. Lefebvre and Hoppe 2005, Parallel controllable texture
+synthesis; 2006, Appearance-space texture synthesis; coherent candidates after Ashikhmin 2001 and Tong et al. 2002.
+
+All chance is a hash of seed, level and position.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from archivae.errors import UsageError
+from archivae.models.texture.appearance import Floats, fit_latents, pyramid
+
+Field = npt.NDArray[np.int32]
+"""For each position, (H, W, 2), a row and a column of the sample."""
+
+SMALLEST = 16
+"""The coarsest level of the sample has at least so many pixels a side."""
+PASSES = 3
+"""Mendings a level."""
+SHAKEN = 0.35
+"""Part of the positions of a level that are moved at first, further at the coarse levels."""
+LIKES = 3
+"""Places like each place of the sample, besides itself."""
+APART = 4
+"""...and at least so many pixels from it, and from each other, or they would be the same place again."""
+
+_jit = numba.njit(nogil=True, cache=True, parallel=True)
+
+
+def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int) -> npt.NDArray[np.uint8]:
+    """A texture (height, width, C) like ``sample`` (H, W, C), uint8: the same for the same arguments on any machine.
+
+    UsageError for a sample with a side below 32, or a size of nothing.
+    """
+    if min(sample.shape[:2]) < 2 * SMALLEST:
+        raise UsageError(f"expected a sample of at least {2 * SMALLEST} pixels a side, found {sample.shape[:2]}: take a larger one")
+    if height < 1 or width < 1:
+        raise UsageError(f"expected a size of at least 1x1, found {width}x{height}")
+    levels = int(np.log2(min(sample.shape[:2]) / SMALLEST))
+    steps = pyramid(sample.astype(np.float32), levels)
+    field = _drawn(-(-height >> levels), -(-width >> levels), steps[0].shape, seed)
+    for level, picture in enumerate(steps):
+        if level:
+            field = np.minimum(_doubled(field), np.array(picture.shape[:2], np.int32) - 1)
+        latents = fit_latents(picture)
+        field = _shaken(field, picture.shape, seed + level, reach=max(2, min(picture.shape[:2]) >> (level + 2)))
+        likes = _likes(latents)
+        for _ in range(PASSES):
+            field = _mended(field, latents, likes)
+    field = field[:height, :width]
+    return np.ascontiguousarray(sample[field[..., 0], field[..., 1]])
+
+
+def _drawn(height: int, width: int, shape: tuple[int, ...], seed: int) -> Field:
+    """Random places."""
+    rng = np.random.default_rng((seed, 0))
+    return rng.integers(0, shape[:2], (height, width, 2), dtype=np.int32)
+
+
+def _doubled(field: Field) -> Field:
+    """Each position becomes four, that hold the four places of the finer sample where it held one."""
+    fine = 2 * field.repeat(2, 0).repeat(2, 1)
+    fine[1::2, :, 0] += 1
+    fine[:, 1::2, 1] += 1
+    return fine
+
+
+def _shaken(field: Field, shape: tuple[int, ...], seed: int, reach: int) -> Field:
+    """Some positions hold a place up to ``reach`` pixels from where they did, wrapped into the sample."""
+    rng = np.random.default_rng((seed, 1))
+    moves = rng.integers(-reach, reach + 1, field.shape, dtype=np.int32)
+    moved = rng.random(field.shape[:2]) < SHAKEN
+    return np.where(moved[..., None], (field + moves) % np.array(shape[:2], np.int32), field).astype(np.int32)
+
+
+def _likes(latents: Floats) -> Field:
+    """For each place of the sample the `LIKES` places most like it, (H, W, LIKES, 2); the sample is searched on a grid."""
+    height, width, count = latents.shape
+    rows = np.arange(1, height - 1, 1 + height // 96)
+    columns = np.arange(1, width - 1, 1 + width // 96)
+    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2).astype(np.int32)
+    known = np.ascontiguousarray(latents[grid[:, 0], grid[:, 1]])
+    return _nearest(latents, known, grid)
+
+
+@_jit
+def _nearest(latents: Any, known: Any, grid: Any) -> Any:  # type: ignore[no-untyped-def]
+    height, width, count = latents.shape
+    found = np.zeros((height, width, LIKES, 2), np.int32)
+    for y in numba.prange(height):
+        for x in range(width):
+            for n in range(LIKES):
+                best, place = np.float32(np.inf), 0
+                for k in range(len(grid)):
+                    if max(abs(grid[k, 0] - y), abs(grid[k, 1] - x)) < APART:
+                        continue
+                    again = False
+                    for m in range(n):
+                        again |= max(abs(grid[k, 0] - found[y, x, m, 0]), abs(grid[k, 1] - found[y, x, m, 1])) < APART
+                    if again:
+                        continue
+                    distance = np.float32(0)
+                    for c in range(count):
+                        difference = latents[y, x, c] - known[k, c]
+                        distance += difference * difference
+                    if distance < best:
+                        best, place = distance, k
+                found[y, x, n, 0], found[y, x, n, 1] = grid[place, 0], grid[place, 1]
+    return found
+
+
+@_jit
+def _mended(field: Any, latents: Any, likes: Any) -> Any:  # type: ignore[no-untyped-def]
+    """One pass over all positions at once: each takes the best of its candidates, judged by the field as it was."""
+    height, width, _ = field.shape
+    tall, wide, count = latents.shape
+    fresh = np.empty_like(field)
+    for y in numba.prange(height):
+        for x in range(width):
+            best = np.float32(np.inf)
+            for dy in range(-1, 2):
+                for dx in range(-1, 2):
+                    ny, nx = (y + dy) % height, (x + dx) % width
+                    for like in range(LIKES + 1):
+                        if like == 0:
+                            row, column = field[ny, nx, 0] - dy, field[ny, nx, 1] - dx
+                        else:
+                            at = likes[field[ny, nx, 0], field[ny, nx, 1], like - 1]
+                            row, column = at[0] - dy, at[1] - dx
+                        if row < 0 or column < 0 or row >= tall or column >= wide:
+                            continue
+                        if best < np.inf and row == fresh[y, x, 0] and column == fresh[y, x, 1]:
+                            continue  # neighbours that continue one another agree
+                        cost = np.float32(0)
+                        for sy in range(-1, 2):
+                            for sx in range(-1, 2):
+                                held = field[(y + sy) % height, (x + sx) % width]
+                                # Past the sample's edge nothing continues: the last place there is stands in for it.
+                                r, c = min(max(row + sy, 0), tall - 1), min(max(column + sx, 0), wide - 1)
+                                for k in range(count):
+                                    difference = latents[held[0], held[1], k] - latents[r, c, k]
+                                    cost += difference * difference
+                            if cost >= best:
+                                break
+                        if cost < best:
+                            best = cost
+                            fresh[y, x, 0], fresh[y, x, 1] = row, column
+            if best == np.inf:
+                fresh[y, x, 0], fresh[y, x, 1] = field[y, x, 0], field[y, x, 1]
+    return fresh
