@@ -19,7 +19,7 @@ from archivae.storage.threads import map_in_order
 
 Status = Literal["done", "failed", "not-a-picture"]
 Coding = Literal["learned", "lossless", "original", ""]
-Operation = Literal["encode", "decode"]
+Operation = Literal["encode", "decode", "generate", "embed", "transform"]
 
 _ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation": get_args(Operation)}
 _FOLDER = "manifest"

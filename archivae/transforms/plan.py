@@ -67,7 +67,7 @@ def settle(group: Group, job: Job) -> Iterator[Item]:
             yield item.failed("plan", problem)
         elif row is not None and _is_settled(row, source, job, target in group.outputs):
             yield Item(source, target, status="skipped")
-        elif job.operation == "decode" and not _is_taken(source, job):
+        elif not _is_taken(source, job):
             yield item.not_a_picture()
         else:
             unrecorded = row is None and target in group.outputs and job.operation == "encode"
@@ -87,8 +87,8 @@ def _targets(group: Group, job: Job) -> dict[str, str]:
 
 
 def _is_taken(source: StoredObject, job: Job) -> bool:
-    """Whether decode takes ``source``: what lies beside the ``.avae`` files in a folder it does not."""
-    return job.named or source.name.endswith(ARCHIVE_ENDING)
+    """Whether the operation takes ``source``: what lies beside the ``.avae`` files in a folder decode does not."""
+    return job.operation != "decode" or job.named or source.name.endswith(ARCHIVE_ENDING)
 
 
 def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> ArchivaeError | None:
@@ -104,11 +104,12 @@ def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> Archiva
 
 def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: bool) -> bool:
     unchanged = (row.source, row.fingerprint, row.options) == (source.uri, source.fingerprint, job.options)
-    return unchanged and (row.status == "not-a-picture" or (row.status == "done" and target_there))
+    there = target_there or job.operation == "embed"  # vectors of many pictures lie in one object
+    return unchanged and (row.status == "not-a-picture" or (row.status == "done" and there))
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
-    """What the job's source holds; encode never takes ``.avae`` files."""
+    """What the job's source holds; only decode takes ``.avae`` files."""
     for source in list_source(job.source, exclude=job.destination):
         if job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))

@@ -56,7 +56,7 @@ class WriteImages(beam.PTransform):
         }
 
     def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
-        return items | beam.ParDo(_WriteFn(**self._settings))
+        return items | beam.ParDo(WriteFn(**self._settings))
 
 
 def write_item(item: Item, destination: str) -> Item:
@@ -76,7 +76,7 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
     """What the manifest says of a finished item."""
     done = item.status == "going"
     facts, size = item.facts, len(item.data) if done else 0
-    archived_bytes = size if operation == "encode" else item.source.size
+    archived_bytes = item.source.size if operation == "decode" else size
     pixels = facts.height * facts.width
     return ManifestRow(
         source=item.source.uri,
@@ -119,7 +119,9 @@ def deposit_format(destination: str) -> None:
         write_object(uri, text, scratch=scratch_of(destination))
 
 
-class _WriteFn(beam.DoFn):
+class WriteFn(beam.DoFn):
+    """Stores each item, and records what became of it once that is durable."""
+
     def __init__(self, destination: str, operation: str, options: str, run: str, progress: str) -> None:
         self._destination = destination
         self._words = {"operation": operation, "options": options, "run": run}
@@ -137,15 +139,19 @@ class _WriteFn(beam.DoFn):
         if item.status == "skipped":
             counter("skipped").inc()
         else:
-            item = write_item(item, self._destination)
+            item = self.store(item)
             row = manifest_row(item, self._destination, **self._words)
             self._record(item, row)
             yield row
         tally(self._progress, FINISHED)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        self._flush()
+        self.flush()
         yield from ()
+
+    def store(self, item: Item) -> Item:
+        """The item after writing what it holds; failed if that could not be done."""
+        return write_item(item, self._destination)
 
     def _record(self, item: Item, row: ManifestRow) -> None:
         counter(row.status.replace("-", "_")).inc()
@@ -158,7 +164,7 @@ class _WriteFn(beam.DoFn):
         if row.status == "done" and row.operation == "encode":
             self._deposit(item.facts.model, item.facts.weights)
         if len(self._rows) >= ROWS_KEPT:
-            self._flush()
+            self.flush()
 
     def _deposit(self, model_id: str, weights: str) -> None:
         """What it takes to decode the file; an empty ``model_id``: it needs no model."""
@@ -169,7 +175,7 @@ class _WriteFn(beam.DoFn):
         deposit_format(self._destination)
         self._deposited.add(model_id)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Letters first: a row that says "failed" must never stand without its letter."""
         if self._letters:
             write_dead_letters(self._destination, self._letters, self._words["run"])
