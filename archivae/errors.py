@@ -71,3 +71,7 @@ class JobError(ArchivaeError):
 
 class UsageError(ArchivaeError):
     """Options that contradict each other or the input."""
+
+
+class MaskError(UsageError):
+    """Holes that are told nowhere, or by a mask that doesn't fit its picture or leaves nothing of it."""

@@ -36,22 +36,29 @@ class RunningModel:
     def form(self) -> Form:
         return self.model.form
 
+    def require(self, ability: type[Able]) -> Able:
+        """The model as something that has ``ability``, a protocol. ModelError if it has not."""
+        if not isinstance(self.model, ability):
+            deed = {Autoencoder: "take pictures in", Sampler: "sample", Decoder: "make pictures"}[ability]  # type: ignore[index]
+            raise ModelError(f"{self.name} cannot {deed}: take one that can, as archivae models tells")
+        return self.model
+
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Pixels]) -> Latents:
         """The latents of pictures of one size, N first."""
-        model = self._able(Autoencoder, "take pictures in", "encode and decode")
+        model = self.require(Autoencoder)
         return self._checked(model.encode(self._tensor(pictures)), len(pictures), "encode")
 
     @torch.inference_mode()
     def decode(self, latents: Latents) -> list[Pixels]:
         """The pictures of latents such as `encode` or `sample` gives."""
-        model = self._able(Decoder, "make pictures", "decode")
+        model = self.require(Decoder)
         return to_pixels(model.decode(torch.from_numpy(latents).to(self.device)))
 
     @torch.inference_mode()
     def sample(self, labels: Sequence[int | None], seed: int) -> Latents:
         """Latents of new pictures: a function of ``seed`` and ``labels`` alone."""
-        model = self._able(Sampler, "sample", "sample and decode")
+        model = self.require(Sampler)
         latents = model.sample(labels, torch.Generator().manual_seed(seed))
         return self._checked(latents, len(labels), "sample")
 
@@ -79,13 +86,6 @@ class RunningModel:
         for picture in pictures:
             check_picture(self.form, picture, self.name)
         return to_tensor(pictures, self.form, self.device)
-
-    def _able(self, ability: type[Able], deed: str, methods: str) -> Able:
-        if not isinstance(self.model, ability):
-            raise ModelError(
-                f"{self.name} cannot {deed}: expected a model with {methods}; archivae models lists what each can do"
-            )
-        return self.model
 
     def _checked(self, values: Tensor, count: int, method: str) -> Latents:
         if len(values) != count or not values.isfinite().all():

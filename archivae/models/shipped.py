@@ -51,9 +51,14 @@ def load_model(name: str = DEFAULT_MODEL) -> PhotoWeights:
     return parse_weights(model_path(name).read_bytes())
 
 
+def restorer_path(name: str) -> Path:
+    """The weight file of a shipped restorer, by its task, or a local path; errors as of `model_path`."""
+    return _find(name, shipped_restorers())
+
+
 def load_restorer(name: str) -> RestorerWeights:
     """A shipped restorer by its task, or one from a ``.safetensors`` file; errors as of `load_model`."""
-    return parse_restorer(_find(name, shipped_restorers()).read_bytes())
+    return parse_restorer(restorer_path(name).read_bytes())
 
 
 def codec_path(name: str) -> Path:

@@ -27,7 +27,7 @@ from archivae.images import (
 from archivae.images import Sequence as FrameSequence
 from archivae.models.photo.grey import from_rgb
 from archivae.operations.chunks import alpha_of, deep_of, frame_count, frames_chunk, metadata_of
-from archivae.operations.codec import FindCodec, find_shipped_codec, named_codec
+from archivae.operations.codec import Codec, FindCodec, find_shipped_codec, named_codec
 from archivae.stopwatch import timed
 
 

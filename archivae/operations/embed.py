@@ -33,7 +33,9 @@ def most_similar(uris: Sequence[str], vectors: Vectors, query: npt.NDArray[np.fl
     UsageError where the query's vector has another length.
     """
     if query.shape != vectors.shape[1:]:
-        raise UsageError(f"expected a vector of {vectors.shape[1]} numbers, found {query.size}: embed with the same model")
+        raise UsageError(
+            f"expected a vector of {vectors.shape[1]} numbers, found {query.size}: embed with the same model"
+        )
     centre = vectors.mean(0)
     likeness = _directions(vectors - centre) @ _directions(query[None] - centre)[0]
     best = np.argsort(-likeness, kind="stable")[:count]

@@ -21,7 +21,7 @@ def decoded_name(archived: str, ending: str, *, full: bool = False) -> str:
     ('a/b.png', 'a/b.jpg.png')
     """
     name = archived.removesuffix(ARCHIVE_ENDING)
-    return (name if full else _without_ending(name)) + ending
+    return (name if full else without_ending(name)) + ending
 
 
 def collision_group(archived: str) -> str:
@@ -31,7 +31,7 @@ def collision_group(archived: str) -> str:
     ('a/b', 'a/b')
     """
     name = archived.removesuffix(ARCHIVE_ENDING)
-    while (shorter := _without_ending(name)) != name:
+    while (shorter := without_ending(name)) != name:
         name = shorter
     return name
 
@@ -54,6 +54,7 @@ def assign_decoded_names(archived: Collection[str], ending: str) -> dict[str, st
         full |= colliding
 
 
-def _without_ending(name: str) -> str:
+def without_ending(name: str) -> str:
+    """``a/b.jpg`` to ``a/b``; endings that are no picture's stay."""
     folder, slash, last = name.rpartition("/")
     return folder + slash + last.rpartition(".")[0] if picture_ending(last) else name

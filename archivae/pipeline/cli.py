@@ -16,15 +16,36 @@ from rich.table import Table
 
 from archivae.errors import ArchivaeError, BitstreamError, UsageError
 from archivae.images import READ_WORDS
-from archivae.models import DEFAULT_MODEL, load_model, load_restorer, shipped_models, shipped_restorers
+from archivae.models import (
+    DEFAULT_MODEL,
+    load_model,
+    load_restorer,
+    parse_family,
+    shipped_families,
+    shipped_models,
+    shipped_restorers,
+)
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
-from archivae.pipeline import evaluate, train
+from archivae.pipeline import evaluate, similar, train
+from archivae.pipeline.family_options import (
+    FAMILY_OPERATIONS,
+    FAMILY_WORDS,
+    add_generate_arguments,
+    add_transform_arguments,
+    add_weights_argument,
+)
+from archivae.pipeline.family_run import run_family
 from archivae.pipeline.options import (
+    OPERATIONS,
+    RESTORATION_WORDS,
     ArchivaeOptions,
     add_common_arguments,
     add_decode_arguments,
     add_encode_arguments,
+    add_format_argument,
+    add_restoration_arguments,
+    add_task_argument,
 )
 from archivae.pipeline.run import DryRun, run
 from archivae.pipeline.summary import summary_lines, summary_table
@@ -38,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.ERROR)
     parser = build_parser()
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
-    if arguments.command in ("encode", "decode"):
+    if arguments.command in OPERATIONS:
         return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
     if beam_arguments:
         parser.error(f"unrecognized arguments: {' '.join(beam_arguments)}")
@@ -51,9 +72,15 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     encode = commands.add_parser("encode", help="pictures into .avae files", epilog=_BEAM_NOTE)
     decode = commands.add_parser("decode", help=".avae files into pictures", epilog=_BEAM_NOTE)
+    restore = commands.add_parser("restore", help="noise, JPEG artefacts, holes, darkness", epilog=_BEAM_NOTE)
     add_encode_arguments(encode)
     add_decode_arguments(decode)
-    for command in (encode, decode):
+    add_task_argument(restore)
+    add_restoration_arguments(restore)
+    add_format_argument(restore)
+    similar.add_parser(commands)
+    _add_family_parsers(commands)
+    for command in (encode, decode, restore):
         command.add_argument(
             "source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://"
         )
@@ -70,8 +97,31 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_family_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What any autoencoder can do besides coding."""
+    generate = commands.add_parser("generate", help="new pictures, textures, ways between two", epilog=_BEAM_NOTE)
+    embed = commands.add_parser("embed", help="a vector a picture, in Parquet", epilog=_BEAM_NOTE)
+    transform = commands.add_parser("transform", help="encode, change latents, decode", epilog=_BEAM_NOTE)
+    for command in (embed, transform):
+        command.add_argument("source", help="folder, glob, object or list of URIs; local or gs://")
+    for command in (generate, embed, transform):
+        command.add_argument("destination", help="folder; local or gs://")
+        command.add_argument(
+            "--model", default=DEFAULT_MODEL, help="any autoencoder; archivae models lists the shipped"
+        )
+        add_weights_argument(command)
+        add_common_arguments(command)
+        command.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    add_generate_arguments(generate)
+    generate.add_argument("--label", dest="class_label", metavar="NAME", help="the same as --class_label")
+    generate.add_argument("--steps", dest="between_steps", type=int, metavar="N", help="the same as --between_steps")
+    add_transform_arguments(transform)
+    add_format_argument(generate)
+    add_format_argument(transform)
+
+
 _PASSED_ON = {*RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "max_pixels"}
-_PASSED_ON |= {"share_model", "overwrite"}
+_PASSED_ON |= {"share_model", "overwrite", "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS}
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
 
@@ -82,7 +132,9 @@ def run_and_report(argv: Sequence[str]) -> int:
 
 def _run_pipeline(argv: list[str]) -> int:
     _refuse_unknown(argv)
-    result = run(argv)
+    options = PipelineOptions(argv)
+    operation = options.view_as(ArchivaeOptions).operation
+    result = run_family(options) if operation in FAMILY_OPERATIONS else run(options)
     console = Console()
     if isinstance(result, DryRun):
         console.print(f"would work on {result.objects:,} objects, {result.size:,} bytes; nothing was done")
@@ -96,9 +148,14 @@ def _run_pipeline(argv: list[str]) -> int:
 
 def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
     """The same words as plain pipeline options."""
-    words = [f"--operation={arguments.command}", f"--input={arguments.source}", f"--output={arguments.destination}"]
+    words = [f"--operation={arguments.command}", f"--output={arguments.destination}"]
+    words += [f"--input={arguments.source}"] if "source" in arguments else []
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON and value is not None}
-    words += [f"--{name}={value}" for name, value in given.items() if not isinstance(value, bool)]
+    for name, value in given.items():
+        if isinstance(value, list):
+            words += [f"--{name}", *value]
+        elif not isinstance(value, bool):
+            words.append(f"--{name}={value}")
     words += [f"--{name}" for name, value in given.items() if value is True]
     return words + (["--dry_run=True"] if arguments.dry_run else [])
 
@@ -144,6 +201,9 @@ def _models(arguments: argparse.Namespace) -> int:
     for name, path in shipped_models().items():
         default = "default" if name == DEFAULT_MODEL else ""
         table.add_row(name, load_model(name).model_id().hex(), f"{path.stat().st_size:,}", default)
+    for name, path in shipped_families().items():
+        weights = parse_family(path.read_bytes())
+        table.add_row(name, weights.model_id().hex(), f"{path.stat().st_size:,}", f"{weights.family}: {weights.form}")
     for name, path in shipped_restorers().items():
         table.add_row(name, load_restorer(name).model_id().hex(), f"{path.stat().st_size:,}", "restore")
     Console().print(table)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -13,8 +15,17 @@ from archivae.errors import UsageError
 from archivae.images import DEFAULT_OPTIONS, ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
+from archivae.operations.restoration import RESTORE_TASKS, Restoration
+from archivae.pipeline.family_options import (
+    FAMILY_OPERATIONS,
+    add_generate_arguments,
+    add_transform_arguments,
+    add_weights_argument,
+)
 
-OPERATIONS = ("encode", "decode")
+COLLECTION_OPERATIONS = ("encode", "decode", "restore")
+OPERATIONS = (*COLLECTION_OPERATIONS, *FAMILY_OPERATIONS)
+RESTORATION_WORDS = ("strength", "masks", "mask_colour", "restorers")
 
 
 class ArchivaeOptions(PipelineOptions):
@@ -27,6 +38,10 @@ class ArchivaeOptions(PipelineOptions):
         parser.add_argument("--output", help="destination folder")
         add_encode_arguments(parser)
         add_decode_arguments(parser)
+        add_task_argument(parser)
+        add_weights_argument(parser)
+        add_generate_arguments(parser)
+        add_transform_arguments(parser)
         add_common_arguments(parser)
 
 
@@ -37,6 +52,36 @@ def add_encode_arguments(parser: Any) -> None:
         "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
     )
     add_read_arguments(parser)
+    parser.add_argument("--restore", choices=RESTORE_TASKS, help="restore each picture before it is encoded")
+    add_restoration_arguments(parser)
+
+
+def add_task_argument(parser: Any) -> None:
+    """What restore is to do; its other options are those of encode's ``--restore``."""
+    parser.add_argument("--task", choices=RESTORE_TASKS, help="the damage to undo; auto measures each picture")
+
+
+def add_restoration_arguments(parser: Any) -> None:
+    """How to restore, whatever becomes of the picture then."""
+    parser.add_argument(
+        "--strength",
+        type=float,
+        metavar="S",
+        help="of the damage, in place of the estimate: denoise: sigma, 0 to 64; dejpeg: quality of the JPEG, 10 to 100; "
+        "lowlight: stops, 0 to 8",
+    )
+    parser.add_argument(
+        "--masks",
+        metavar="PATTERN",
+        help="inpaint: each picture's mask, white in holes: * stands for the picture's name without its ending, as in "
+        "'*_mask.png' beside it or 'masks/*.png' (default: holes are what is not opaque)",
+    )
+    parser.add_argument(
+        "--mask_colour", "--mask-colour", metavar="RRGGBB", help="inpaint: in place of masks, the colour of holes"
+    )
+    parser.add_argument(
+        "--restorers", metavar="FOLDER", help="your own weights, FOLDER/TASK.safetensors (default: the shipped ones)"
+    )
 
 
 def add_read_arguments(parser: Any) -> None:
@@ -99,13 +144,18 @@ def add_rate_arguments(parser: Any) -> None:
 
 def add_decode_arguments(parser: Any) -> None:
     """The options of decode alone."""
-    parser.add_argument("--format", choices=tuple(ENDINGS), default="png", help="format to write (default: png)")
+    add_format_argument(parser)
     parser.add_argument(
         "--restore_profile",
         "--restore-profile",
         action="store_true",
         help="convert colours back to the source's profile, and write it along (default: sRGB)",
     )
+
+
+def add_format_argument(parser: Any) -> None:
+    """What kind of files decode and restore write."""
+    parser.add_argument("--format", choices=tuple(ENDINGS), default="png", help="format to write (default: png)")
 
 
 def add_common_arguments(parser: Any) -> None:
@@ -145,6 +195,7 @@ class Settings:
     overwrite: bool
     reading: ReadOptions = DEFAULT_OPTIONS
     restore_profile: bool = False
+    restoration: Restoration | None = None
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -160,13 +211,31 @@ class Settings:
             own.operation, own.input, own.output, rate, own.model, own.format,
             own.accelerator, own.share_model, own.max_pixels, own.overwrite,
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
+            _restoration(own),
         )  # fmt: skip
 
-    def canonical(self, model_id: str) -> str:
-        """JSON of all that decides what is written: equal texts, equal outputs."""
+    def canonical(self, model_id: str, restorer_ids: Mapping[str, str] = MappingProxyType({})) -> str:
+        """JSON of all that decides what is written: equal texts, equal outputs. ``restorer_ids``: by task."""
         decisive: dict[str, Any] = {"operation": self.operation}
         if self.operation == "encode":
             decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
         else:
-            decisive |= {"format": self.format} | ({"restore_profile": True} if self.restore_profile else {})
+            decisive |= {"format": self.format}
+        if self.operation == "decode" and self.restore_profile:
+            decisive |= {"restore_profile": True}
+        if self.restoration is not None:
+            decisive |= {"restore": {**self.restoration.asked(), "models": dict(restorer_ids)}}
         return json.dumps(decisive, sort_keys=True)
+
+
+def _restoration(own: ArchivaeOptions) -> Restoration | None:
+    """What is to be restored, if anything. UsageError for words that belong to a restoration without one."""
+    given = {word: getattr(own, word) for word in RESTORATION_WORDS if getattr(own, word) is not None}
+    task = {"encode": own.restore, "restore": own.task}.get(own.operation)
+    if own.operation == "restore" and not task:
+        raise UsageError(f"--task is missing: one of {', '.join(RESTORE_TASKS)}")
+    if task:
+        return Restoration(task, **given)
+    if given:
+        raise UsageError(f"--{next(iter(given))} belongs to a restoration, found none: give --restore, or leave it out")
+    return None

@@ -5,16 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from archivae.storage import ManifestRow, read_fragment, read_fragments
-from archivae.transforms import Job
 
 TABLE_ROWS = 40
 """A table shows so many pictures at most; the totals count all."""
+
+
+class RunJob(Protocol):
+    """Where a run wrote, and under which id."""
+
+    @property
+    def destination(self) -> str: ...
+
+    @property
+    def run(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Summary:
         return 1 if self.failed else 0
 
 
-def read_summary(job: Job, skipped: int, seconds: float) -> Summary:
+def read_summary(job: RunJob, skipped: int, seconds: float, operation: str) -> Summary:
     """The rows of ``job``'s run; those of earlier runs are left out."""
     rows: dict[str, ManifestRow] = {}
     for uri in reversed(read_fragments(job.destination)):
@@ -50,25 +60,46 @@ def read_summary(job: Job, skipped: int, seconds: float) -> Summary:
             break  # fragments are named by time: what is older is another run's
         rows |= {row.source: row for row in fragment if row.source not in rows}
     ordered = tuple(sorted(rows.values(), key=lambda row: row.name))
-    return Summary(job.operation, job.destination, ordered, skipped, seconds)
+    return Summary(operation, job.destination, ordered, skipped, seconds)
+
+
+def past_tense(operation: str) -> str:
+    """
+    >>> past_tense("encode"), past_tense("embed"), past_tense("transform")
+    ('encoded', 'embedded', 'transformed')
+    """
+    return f"{operation}d" if operation.endswith("e") else {"embed": "embedded"}.get(operation, f"{operation}ed")
 
 
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
     table = Table(
-        title=f"{summary.operation}d into {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
+        title=f"{past_tense(summary.operation)} into {escape(summary.destination)}",
+        title_justify="left",
+        box=box.SIMPLE,
     )
     table.add_column("picture", overflow="fold")
-    for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", "coding"):
+    for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", _last_column(summary)):
         table.add_column(name, justify="right")
     for row in summary.done[:TABLE_ROWS]:
-        table.add_row(escape(row.name), *_figures([row]), row.coding)
+        table.add_row(escape(row.name), *_figures([row]), ", ".join(filter(None, (_steps(row), row.coding))))
     if len(summary.done) > TABLE_ROWS:
         table.add_row(f"... and {len(summary.done) - TABLE_ROWS} more")
     if summary.done:
         table.add_section()
         table.add_row(f"{len(summary.done)} pictures", *_figures(summary.done), "")
     return table
+
+
+def _last_column(summary: Summary) -> str:
+    """What `_steps` and the coding of a row are."""
+    restored = "restored by" if summary.operation == "restore" or any(row.tasks for row in summary.done) else ""
+    return ", ".join(filter(None, (restored, "" if summary.operation == "restore" else "coding")))
+
+
+def _steps(row: ManifestRow) -> str:
+    """Such as "dejpeg 32, lowlight 1.5"."""
+    return ", ".join(f"{task} {strength:.3g}" for task, strength in zip(row.tasks, row.strengths, strict=True))
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -88,7 +119,7 @@ def _figures(rows: Sequence[ManifestRow]) -> list[str]:
     """Bytes in and out, ratio, bits per pixel and PSNR of rows together (PSNR: the mean of the lossy ones)."""
     before, after = sum(row.bytes for row in rows), sum(row.archive_bytes for row in rows)
     pixels = sum(row.height * row.width for row in rows)
-    archived = after if rows[0].operation == "encode" else before
+    archived = before if rows[0].operation == "decode" else after
     levels = [row.psnr for row in rows if row.psnr and math.isfinite(row.psnr)]
     exact = any(math.isinf(row.psnr) for row in rows)
     level = f"{sum(levels) / len(levels):.2f}" if levels else ("exact" if exact else "-")

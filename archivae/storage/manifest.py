@@ -19,9 +19,10 @@ from archivae.storage.threads import map_in_order
 
 Status = Literal["done", "failed", "not-a-picture"]
 Coding = Literal["learned", "lossless", "original", ""]
-Operation = Literal["encode", "decode", "generate", "embed", "transform"]
+Operation = Literal["encode", "decode", "restore", "generate", "embed", "transform"]
 
 _ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation": get_args(Operation)}
+_LISTS = ("tasks", "strengths", "notes")
 _FOLDER = "manifest"
 _SUFFIX = ".parquet"
 
@@ -47,6 +48,8 @@ class ManifestRow:
     model: str = ""  # id
     operation: Operation
     options: str = "{}"  # canonical JSON
+    tasks: tuple[str, ...] = ()  # restorations that changed the picture, in order
+    strengths: tuple[float, ...] = ()  # of each, in its unit; 0 for inpaint
     notes: tuple[str, ...] = ()  # what could not be kept
     error: str = ""
     run: str  # id of the job
@@ -80,6 +83,8 @@ SCHEMA = pa.schema(
             ("model", pa.string()),
             ("operation", pa.string()),
             ("options", pa.string()),
+            ("tasks", pa.list_(pa.string())),
+            ("strengths", pa.list_(pa.float64())),
             ("notes", pa.list_(pa.string())),
             ("error", pa.string()),
             ("run", pa.string()),
@@ -114,7 +119,7 @@ def read_fragment(uri: str) -> list[ManifestRow]:
     data = read_object(uri)
     try:
         table = pa.parquet.read_table(pa.BufferReader(data))
-        return _rows(table.select(SCHEMA.names).cast(SCHEMA))
+        return _rows(_with_lists(table).select(SCHEMA.names).cast(SCHEMA))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, UsageError) as error:
         raise StorageError(
             f"expected {uri!r} to be a fragment of the manifest, found something else or a damaged file ({error}); "
@@ -152,4 +157,11 @@ def _rows(table: pa.Table) -> list[ManifestRow]:
     empty = [name for name in table.column_names if table.column(name).null_count]
     if empty:
         raise ValueError(f"empty values in {', '.join(empty)}")
-    return [ManifestRow(**{**row, "notes": tuple(row["notes"])}) for row in table.to_pylist()]
+    return [ManifestRow(**row | {name: tuple(row[name]) for name in _LISTS}) for row in table.to_pylist()]
+
+
+def _with_lists(table: pa.Table) -> pa.Table:
+    """The table with an empty list for each that its rows lack: archives are older than restoration."""
+    for name in set(_LISTS) - set(table.column_names):
+        table = table.append_column(SCHEMA.field(name), pa.array([[]] * len(table), SCHEMA.field(name).type))
+    return table

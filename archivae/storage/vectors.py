@@ -1,7 +1,7 @@
 """Vectors of pictures in Parquet: a folder of files, each with a row a picture, that readers take as one table.
 
-Columns: ``uri``, ``vector`` (a list of float32, all of one length), ``written`` (seconds since 1970, UTC). A picture that
-changed and was embedded again has several rows, of which the last written counts.
+Columns: ``uri``, ``vector`` (a list of float32, all of one length), ``model`` (its id), ``written`` (seconds since 1970,
+UTC). A picture that changed and was embedded again has several rows, of which the last written counts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +28,9 @@ _SUFFIX = ".parquet"
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """``uris`` and the vector of each, (N, D), sorted by URI."""
+    """``uris`` and the vector of each, (N, D), sorted by URI; ``model`` is the id of what made them."""
 
+    model: str
     uris: tuple[str, ...]
     vectors: Vectors
 
@@ -38,13 +40,14 @@ def part_name() -> str:
     return f"part-{uuid.uuid4().hex}{_SUFFIX}"
 
 
-def write_part(destination: str, name: str, uris: Sequence[str], vectors: Vectors) -> None:
-    """Write one file with the vector, (N, D), of each URI."""
+def write_part(destination: str, name: str, model: str, uris: Sequence[str], vectors: Vectors) -> None:
+    """Write one file with the vector, (N, D), that ``model`` gave for each URI."""
     count, length = vectors.shape
     flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
     columns = {
         "uri": pa.array(list(uris), pa.string()),
         "vector": pa.FixedSizeListArray.from_arrays(flat, length).cast(pa.list_(pa.float32())),
+        "model": pa.array([model] * count, pa.string()),
         "written": pa.array([time.time()] * count, pa.float64()),
     }
     sink = io.BytesIO()
@@ -53,28 +56,36 @@ def write_part(destination: str, name: str, uris: Sequence[str], vectors: Vector
 
 
 def read_embeddings(source: str) -> Embeddings:
-    """All vectors under ``source``, a folder that embed filled. StorageError if there are none, or of several lengths."""
+    """All vectors under ``source``, a folder that embed filled. StorageError if there are none, or of several models."""
     folder = normal(source)
     files = [entry.uri for entry in store_of(folder).walk(folder, depth=1) if entry.name.endswith(_SUFFIX)]
-    newest: dict[str, tuple[float, Vectors]] = {}
-    for uri in files:
-        for row in _rows(uri):
-            if row[0] not in newest or row[1][0] >= newest[row[0]][0]:
-                newest[row[0]] = row[1]
-    lengths = {len(vector) for _, vector in newest.values()}
-    if len(lengths) != 1:
-        found = f"vectors of {sorted(lengths)} numbers" if lengths else "none"
-        raise StorageError(f"expected vectors of one length under {source!r}, found {found}: is it what embed wrote?")
+    newest: dict[str, _Row] = {}
+    for row in (row for uri in files for row in _rows(uri)):
+        if row.uri not in newest or row.written >= newest[row.uri].written:
+            newest[row.uri] = row
+    models = sorted({row.model for row in newest.values()})
+    if len(models) != 1:
+        found = f"those of {', '.join(models)}" if models else "none"
+        raise StorageError(f"expected vectors of one model under {source!r}, found {found}: is it what embed wrote?")
     uris = sorted(newest)
-    return Embeddings(tuple(uris), np.stack([newest[uri][1] for uri in uris]))
+    return Embeddings(models[0], tuple(uris), np.stack([newest[uri].vector for uri in uris]))
 
 
-def _rows(uri: str) -> list[tuple[str, tuple[float, Vectors]]]:
+class _Row(NamedTuple):
+    uri: str
+    vector: Vectors
+    model: str
+    written: float
+
+
+def _rows(uri: str) -> list[_Row]:
     data = read_object(uri)
     try:
-        table = pa.parquet.read_table(pa.BufferReader(data), columns=["uri", "vector", "written"])
+        table = pa.parquet.read_table(pa.BufferReader(data), columns=list(_Row._fields))
         vectors = [np.asarray(vector.values.to_numpy(zero_copy_only=False), np.float32) for vector in table["vector"]]
-        uris, written = table["uri"].to_pylist(), table["written"].to_pylist()
+        uris, models, written = (table[name].to_pylist() for name in ("uri", "model", "written"))
     except (pa.ArrowException, OSError, KeyError, AttributeError) as error:
-        raise StorageError(f"expected {uri!r} to hold vectors, found something else or a damaged file: {error}") from error
-    return list(zip(uris, zip(written, vectors, strict=True), strict=True))
+        raise StorageError(
+            f"expected {uri!r} to hold vectors, found something else or a damaged file: {error}"
+        ) from error
+    return [_Row(*row) for row in zip(uris, vectors, models, written, strict=True)]

@@ -104,6 +104,7 @@ class _WriteVectorsFn(WriteFn):
         if item.status != "going":
             return item
         self._uris.append(item.source.uri)
+        self._model = item.facts.model
         self._vectors.append(np.frombuffer(item.data, "<f4"))
         return replace(item, target=self._part)
 
@@ -111,9 +112,10 @@ class _WriteVectorsFn(WriteFn):
         if self._uris:
             vectors: Vectors = np.stack(self._vectors)
             with timed("io"):
-                write_part(self._destination, self._part, self._uris, vectors)
+                write_part(self._destination, self._part, self._model, self._uris, vectors)
         super().flush()
         self._begin()
 
     def _begin(self) -> None:
+        self._model = ""
         self._part, self._uris, self._vectors = part_name(), list[str](), list[Vectors]()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -20,12 +21,15 @@ from archivae.operations.codec import Codec
 from archivae.operations.encode import encode_at, options_for
 from archivae.operations.names import archive_name
 from archivae.operations.rate import RATE_WORDS, Quality, Rate, pick_rate
+from archivae.operations.restoration import Restoration
 from archivae.operations.source import Encoded, Source
 from archivae.stopwatch import timed
 from archivae.storage import read_object
 from archivae.transforms.batching import BatchingFn
 from archivae.transforms.item import Item
 from archivae.transforms.residency import CodecSource
+from archivae.transforms.restorer_residency import RestorerSource
+from archivae.transforms.restoring import Restoring
 
 
 @dataclass
@@ -35,8 +39,9 @@ class EncodeImages(beam.PTransform):
     ``quality`` goes from 0 to 100. In its place a target may be asked for, as in `archivae.encode`: ``target_psnr``,
     ``target_ssim``, ``target_bpp``, ``max_bytes`` or ``lossless``. ``model`` is a shipped model's name or a weight file's
     URI; ``accelerator`` one of `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all
-    processes of a machine, known to them by ``tag``, which is the job's own if given none. The last six are
-    `archivae.images.ReadOptions`: how pictures are read. What fails travels on as a failed item.
+    processes of a machine, known to them by ``tag``, which is the job's own if given none. The six from ``depth`` on are
+    `archivae.images.ReadOptions`: how pictures are read. With a ``restoration`` each picture is restored first. What
+    fails travels on as a failed item.
     """
 
     quality: float | None = None
@@ -56,15 +61,21 @@ class EncodeImages(beam.PTransform):
     strip_gps: bool = False
     tolerant: bool = False
     keep_dicom_tags: bool = False
+    restoration: Restoration | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def expand(self, items: PCollection[Item]) -> PCollection[Item]:
-        source = CodecSource(self.model, self.accelerator, self.share_model, self.tag or uuid.uuid4().hex)
+        where = (self.accelerator, self.share_model, self.tag or uuid.uuid4().hex)
         rate = pick_rate(**{word: getattr(self, word) for word in RATE_WORDS})
         options = options_for(rate, ReadOptions(**{word: getattr(self, word) for word in READ_WORDS}))
-        return items | beam.ParDo(_EncodeFn(source, rate, self.max_pixels, options))
+        restoring = None
+        if self.restoration is not None:
+            restoring = partial(
+                Restoring, self.restoration, RestorerSource(self.restoration.restorers, *where), self.max_pixels
+            )
+        return items | beam.ParDo(_EncodeFn(CodecSource(self.model, *where), rate, self.max_pixels, options, restoring))
 
 
 @dataclass(frozen=True)
@@ -76,21 +87,32 @@ class _Waiting:
 class _EncodeFn(BatchingFn[_Waiting]):
     step = "encode"
 
-    def __init__(self, source: CodecSource, rate: Rate, max_pixels: int, options: ReadOptions) -> None:
+    def __init__(
+        self,
+        source: CodecSource,
+        rate: Rate,
+        max_pixels: int,
+        options: ReadOptions,
+        make_restoring: Callable[[], Restoring] | None,
+    ) -> None:
         self._source = source
         self._rate = rate
         self._max_pixels = max_pixels
         self._options = options
+        self._make_restoring = make_restoring
 
     def setup(self) -> None:
         super().setup()
         self._codec: Codec = self._source.codec()
         # A batch has one quality, so under a target each picture is worked on alone.
         self.batch_limit = self._codec.batch_limit if isinstance(self._rate, Quality) else 1
+        self._restoring = self._make_restoring() if self._make_restoring else None
 
     def prepare(self, item: Item) -> tuple[Any, _Waiting, int]:
         with timed("pixels"):
             picture = open_picture(item.data, max_pixels=self._max_pixels, options=self._options)
+        if self._restoring is not None:
+            item, picture = self._restoring.restore(item, picture)
         height, width = picture.pixels.shape[:2]
         facts = replace(item.facts, height=height, width=width)
         waiting = _Waiting(replace(item, facts=facts), Source(picture, item.data))
@@ -103,7 +125,7 @@ class _EncodeFn(BatchingFn[_Waiting]):
         return [found or self._finished(waiting, next(fresh)) for waiting, found in zip(batch, adopted, strict=True)]
 
     def _adopted(self, waiting: _Waiting) -> Item | None:
-        if not waiting.item.found:
+        if not waiting.item.found or self._restoring is not None:  # a file doesn't say how its picture was restored
             return None
         try:
             archived = read_object(waiting.item.found)

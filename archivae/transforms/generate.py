@@ -13,8 +13,8 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from archivae.images import ENDINGS, OutputFormat
-from archivae.operations.generate import Order, Pixels
 from archivae.operations.files import pixels_file
+from archivae.operations.generate import Order, Pixels
 from archivae.operations.sheet import sheet
 from archivae.stopwatch import take_seconds, timed
 from archivae.storage import (
@@ -188,9 +188,7 @@ def _keyed(name: str, value: str, job: GenerationJob) -> Iterator[tuple[int, str
         yield chunk, value
 
 
-def _settled(
-    joined: tuple[int, dict[str, Iterable[Any]]], job: GenerationJob
-) -> Iterator[tuple[int, frozenset[str]]]:
+def _settled(joined: tuple[int, dict[str, Iterable[Any]]], job: GenerationJob) -> Iterator[tuple[int, frozenset[str]]]:
     number, parts = joined
     if not list(parts["chunks"]):
         return

@@ -40,6 +40,8 @@ class Facts:
     quality: float = 0.0
     model: str = ""  # id
     weights: str = ""  # name or URI of the weight file
+    tasks: tuple[str, ...] = ()  # restorations that changed it, and the strength of each
+    strengths: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
 
 

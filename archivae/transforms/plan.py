@@ -20,6 +20,7 @@ from archivae.storage import ManifestRow, StoredObject, join, list_source, read_
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
 from archivae.transforms.item import Item, spelled_out
+from archivae.transforms.masks import is_mask
 from archivae.transforms.progress import PLANNED, tally
 
 
@@ -28,7 +29,8 @@ class Job:
     """What a run over a collection is told.
 
     ``options`` is the canonical JSON of all that decides the outputs. ``named``: the source is one object or a list of
-    objects, not a folder or glob, so each is meant to be what the operation takes.
+    objects, not a folder or glob, so each is meant to be what the operation takes. ``masks``: the pattern of objects that
+    are masks of others (`archivae.operations.restoration`), and no pictures of their own.
     """
 
     operation: str
@@ -40,6 +42,7 @@ class Job:
     overwrite: bool = False
     progress: str = ""
     named: bool = False
+    masks: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,10 @@ def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: 
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
-    """What the job's source holds; only decode takes ``.avae`` files."""
+    """What the job's source holds, masks aside; only decode takes ``.avae`` files."""
     for source in list_source(job.source, exclude=job.destination):
-        if job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING):
+        taken = job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING)
+        if taken and not (job.masks and is_mask(job.masks, source)):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
 
 

@@ -2,32 +2,26 @@
 
 On a CPU, and wherever one process with many threads serves the accelerator, the process keeps it
 (`CodecSource.codec`). Where several processes must share a device that holds the model only once,
-one of them owns it and the others call it through Beam's `MultiProcessShared`.
+one of them owns it and the others call it (`archivae.transforms.sharing`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from apache_beam.utils.multi_process_shared import MultiProcessShared
 
 from archivae.bitstream import Tile
 from archivae.models import codec_path, parse_codec, shipped_codecs
 from archivae.operations.codec import Codec, LocalCodec, put_on_device
 from archivae.storage import read_object
+from archivae.transforms.sharing import Shared
 
 Pixels = npt.NDArray[np.uint8]
-Result = TypeVar("Result")
-
-_ATTEMPTS = 3
-_OWNER_GONE = (ConnectionError, EOFError)
-
 
 _lock = threading.Lock()
 _kept: dict[tuple[bytes, str], LocalCodec] = {}
@@ -67,7 +61,7 @@ class CodecSource:
 
 
 class CodecServer:
-    """What the owning process shares: plain methods, as proxies have no attributes."""
+    """What the owning process shares."""
 
     def __init__(self, source: CodecSource) -> None:
         self._codec = source.load()
@@ -91,42 +85,21 @@ class CodecServer:
 
 
 class SharedCodec:
-    """A codec that lives in another process; when that process dies, another becomes the owner and the call is made
-    again: encoding and decoding have no side effects."""
+    """A codec that lives in another process."""
 
     def __init__(self, source: CodecSource) -> None:
-        self._source = source
-        self._server: Any = None
-        self.id, self.batch_limit, self.copy = self._call(lambda server: server.describe())
+        self._shared = Shared(lambda: CodecServer(source), source.tag)
+        self.id, self.batch_limit, self.copy = self._shared.call(lambda server: server.describe())
 
     def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
-        return self._call(lambda server: server.encode(pictures, quality))
+        return self._shared.call(lambda server: server.encode(pictures, quality))
 
     def decode(
         self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
     ) -> list[Pixels]:
-        return self._call(lambda server: server.decode(pictures, height, width, quality, side))
+        return self._shared.call(lambda server: server.decode(pictures, height, width, quality, side))
 
     def squared_errors(
         self, originals: Sequence[Pixels], pictures: Sequence[Sequence[Tile]], quality: int, side: int
     ) -> list[int]:
-        return self._call(lambda server: server.squared_errors(originals, pictures, quality, side))
-
-    def _acquire(self) -> Any:
-        source = self._source
-        return MultiProcessShared(
-            lambda: CodecServer(source), tag=f"archivae-{source.tag}", spawn_process=False
-        ).acquire()
-
-    def _call(self, call: Callable[[Any], Result]) -> Result:
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return call(self._server_or_heir())
-            except _OWNER_GONE:
-                self._server = None
-        return call(self._server_or_heir())
-
-    def _server_or_heir(self) -> Any:
-        if self._server is None:
-            self._server = self._acquire()
-        return self._server
+        return self._shared.call(lambda server: server.squared_errors(originals, pictures, quality, side))

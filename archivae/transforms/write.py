@@ -96,6 +96,8 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
         model=facts.model,
         operation=operation,  # type: ignore[arg-type]
         options=options,
+        tasks=facts.tasks,
+        strengths=facts.strengths,
         notes=facts.notes,
         error=f"{item.failure.error}: {item.failure.reason}" if item.failure else "",
         run=run,

@@ -6,6 +6,7 @@ Only the generator is shipped. It takes nothing in: pictures come out of latents
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -50,7 +51,7 @@ class Discriminator(nn.Module):
         steps = [4 * form.channels, *widths(width, depth)]
         self.steps = nn.ModuleList(
             spectral_norm(nn.Conv2d(a, b, 3 if n == 0 else 4, stride=min(n + 1, 2), padding=1))
-            for n, (a, b) in enumerate(zip(steps, steps[1:], strict=False))
+            for n, (a, b) in enumerate(itertools.pairwise(steps))
         )
         self.last = spectral_norm(nn.Conv2d(steps[-1], steps[-1], 3, padding=1))
         positions = (form.height >> depth) * (form.width >> depth)

@@ -5,6 +5,7 @@ Layers shrink by the same factor from the picture to its latents, and grow back 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -58,6 +59,6 @@ def layer_widths(inputs: int, sizes: DenseSizes) -> list[int]:
 
 def _layers(units: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(units, units[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(units):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])

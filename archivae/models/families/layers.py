@@ -5,6 +5,8 @@ Both pad pictures at the bottom and right to whole multiples of what the last st
 
 from __future__ import annotations
 
+import itertools
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ class Down(nn.Module):
     def __init__(self, form: Form, width: int, depth: int, attention: bool = False) -> None:
         super().__init__()
         steps = [4 * form.channels, *widths(width, depth)]
-        self.steps = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(steps, steps[1:], strict=False))
+        self.steps = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in itertools.pairwise(steps))
         self.channels = steps[-1]
         self.last = nn.Conv2d(self.channels, self.channels, 3, padding=1)
         self.attention = SelfAttention(self.channels) if attention else nn.Identity()
@@ -64,7 +66,7 @@ class Up(nn.Module):
         self.attention = SelfAttention(self.channels) if attention else nn.Identity()
         self.first = nn.Conv2d(self.channels, self.channels, 3, padding=1)
         self.steps = nn.ModuleList(
-            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in zip(steps, steps[1:], strict=False)
+            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(steps)
         )
         self.last = nn.Conv2d(steps[-1], 4 * form.channels, 3, padding=1)
         self._size = form.height, form.width

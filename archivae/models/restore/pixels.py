@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archivae.errors import UsageError
+from archivae.errors import MaskError, UsageError
 
 Picture = npt.NDArray[Any]
 """(H, W, 1) or (H, W, 3): uint8, uint16, or float32 about [0, 1], which is neither clipped nor rounded."""
@@ -26,13 +26,17 @@ def check_picture(picture: Picture) -> None:
 
 
 def check_mask(mask: Mask, picture: Picture) -> None:
-    """UsageError for a mask that does not fit the picture, or that leaves nothing of it."""
+    """MaskError for a mask that does not fit the picture, or that leaves nothing of it."""
     if mask.shape != picture.shape[:2] or mask.dtype != np.bool_:
-        raise UsageError(
-            f"expected a mask of {picture.shape[:2]} booleans, as the picture is, found {mask.shape} of {mask.dtype}"
+        raise MaskError(
+            f"expected a mask of {picture.shape[:2]} booleans, as the picture is, found {mask.shape} of {mask.dtype}: "
+            "make it as large as the picture, turned upright"
         )
     if mask.all():
-        raise UsageError("expected a mask that leaves something of the picture, found everything masked")
+        raise MaskError(
+            "expected a mask that leaves something of the picture, found everything masked: "
+            "see that holes are white in it, and the rest black"
+        )
 
 
 def to_float(pixels: Picture) -> npt.NDArray[np.float32]:

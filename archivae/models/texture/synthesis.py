@@ -43,7 +43,10 @@ def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int
     UsageError for a sample with a side below 32, or a size of nothing.
     """
     if min(sample.shape[:2]) < 2 * SMALLEST:
-        raise UsageError(f"expected a sample of at least {2 * SMALLEST} pixels a side, found {sample.shape[:2]}: take a larger one")
+        found = f"{sample.shape[1]}x{sample.shape[0]}"
+        raise UsageError(
+            f"expected a sample of at least {2 * SMALLEST} pixels a side, found {found}: take a larger one"
+        )
     if height < 1 or width < 1:
         raise UsageError(f"expected a size of at least 1x1, found {width}x{height}")
     levels = int(np.log2(min(sample.shape[:2]) / SMALLEST))
@@ -85,7 +88,7 @@ def _shaken(field: Field, shape: tuple[int, ...], seed: int, reach: int) -> Fiel
 
 def _likes(latents: Floats) -> Field:
     """For each place of the sample the `LIKES` places most like it, (H, W, LIKES, 2); the sample is searched on a grid."""
-    height, width, count = latents.shape
+    height, width = latents.shape[:2]
     rows = np.arange(1, height - 1, 1 + height // 96)
     columns = np.arange(1, width - 1, 1 + width // 96)
     grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2).astype(np.int32)

@@ -20,7 +20,7 @@ from archivae.models.training.plan import TrainingPlan
 from archivae.pipeline.training.data import TrainingPictures
 from archivae.pipeline.training.options import CodecOptions
 from archivae.pipeline.training.report import codec_figures
-from archivae.pipeline.training.session import Session, check_init, open_session, crop_values, sizes_of
+from archivae.pipeline.training.session import Session, check_init, crop_values, open_session, sizes_of
 
 EXPORT_PICTURES = 48
 """The frequency tables of a weight file are counted on so many of the training pictures..."""

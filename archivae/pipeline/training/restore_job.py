@@ -19,7 +19,7 @@ from archivae.models.training.restore import RestorerTraining
 from archivae.pipeline.training.options import RestorerOptions
 from archivae.pipeline.training.pairs import load_pairs
 from archivae.pipeline.training.report import Figure
-from archivae.pipeline.training.session import Session, check_init, open_session, crop_values, sizes_of
+from archivae.pipeline.training.session import Session, check_init, crop_values, open_session, sizes_of
 
 
 def train_restorer(options: RestorerOptions, console: Console | None = None) -> None:
