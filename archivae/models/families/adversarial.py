@@ -30,7 +30,7 @@ class Gan(Family):
 
     def __init__(self, form: Form, sizes: ConvSizes) -> None:
         super().__init__(form, sizes)
-        self.up = Up(form, sizes.width, sizes.depth, bool(sizes.attention))
+        self.up = Up(form, sizes.width, sizes.depth, bool(sizes.attention), normalised=True)
         _, self.leave = flat_head(form, sizes.depth, self.up.channels, sizes.latents)
 
     def decode(self, latents: Tensor) -> Tensor:

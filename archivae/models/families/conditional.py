@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from archivae.errors import UsageError
 from archivae.models.families.convolutional import ConvSizes, flat_head
@@ -18,6 +18,9 @@ from archivae.models.families.family import Family
 from archivae.models.families.layers import Down, Up, pooled
 from archivae.models.families.variational import Posterior
 from archivae.models.protocol import Form
+
+HIDDEN = 128
+"""Units between the maps and what is told of them."""
 
 
 class Cvae(Family):
@@ -37,18 +40,29 @@ class Cvae(Family):
             )
         self.down = Down(form, sizes.width, sizes.depth, bool(sizes.attention))
         self.up = Up(form, sizes.width, sizes.depth, bool(sizes.attention))
-        self.enter, _ = flat_head(form, sizes.depth, self.down.channels, 2 * self.manner + self.classes)
+        self.look, _ = flat_head(form, sizes.depth, self.down.channels, HIDDEN)
+        self.tell_class = nn.Linear(HIDDEN, self.classes)
+        self.tell_manner = nn.Sequential(
+            nn.Linear(HIDDEN + self.classes, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * self.manner)
+        )
         _, self.leave = flat_head(form, sizes.depth, self.down.channels, sizes.latents)
 
-    def posterior(self, pictures: Tensor) -> tuple[Posterior, Tensor]:
-        """The Gaussian of the manner, and class scores (N, classes) before the softmax."""
-        both = self.enter(self.down(pictures)).float()
-        mean, log_variance, scores = both.split([self.manner, self.manner, self.classes], 1)
-        return Posterior(mean, log_variance), scores
+    def read(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """What is seen of pictures, (N, HIDDEN), and class scores (N, classes) before the softmax."""
+        seen = F.relu(self.look(self.down(pictures)))
+        return seen, self.tell_class(seen).float()
+
+    def posterior(self, seen: Tensor, classes: Tensor) -> Posterior:
+        """The Gaussian of the manner, given what `read` saw and the probability of each class.
+
+        It is told the class so that it need not tell of it: manners of all classes can then have one distribution.
+        """
+        return Posterior(*self.tell_manner(torch.cat([seen, classes], 1)).float().chunk(2, 1))
 
     def encode(self, pictures: Tensor) -> Tensor:
-        manner, scores = self.posterior(pictures)
-        return torch.cat([manner.mean, scores.softmax(1)], 1)
+        seen, scores = self.read(pictures)
+        classes = scores.softmax(1)
+        return torch.cat([self.posterior(seen, classes).mean, classes], 1)
 
     def decode(self, latents: Tensor) -> Tensor:
         return self.logits(latents).sigmoid()

@@ -57,9 +57,10 @@ class Up(nn.Module):
     """Maps ``(N, channels, h, w)`` to pictures ``(N, C, H, W)``, before any squashing.
 
     The mirror image: transposed convolutions double the maps, and the last doubling lays four channels out as 2x2 pixels.
+    With ``normalised``, maps are batch-normalised before each ReLU.
     """
 
-    def __init__(self, form: Form, width: int, depth: int, attention: bool = False) -> None:
+    def __init__(self, form: Form, width: int, depth: int, attention: bool = False, normalised: bool = False) -> None:
         super().__init__()
         steps = widths(width, depth)[::-1]
         self.channels = steps[0]
@@ -68,13 +69,15 @@ class Up(nn.Module):
         self.steps = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(steps)
         )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(c) if normalised else nn.Identity() for c in steps)
         self.last = nn.Conv2d(steps[-1], 4 * form.channels, 3, padding=1)
         self._size = form.height, form.width
 
     def forward(self, maps: Tensor) -> Tensor:
-        x = F.relu(self.first(self.attention(maps)))
-        for step in self.steps:
-            x = F.relu(step(x))
+        x = self.first(self.attention(maps))
+        for norm, step in zip(self.norms, self.steps, strict=False):
+            x = step(F.relu(norm(x)))
+        x = F.relu(self.norms[-1](x))
         height, width = self._size
         return F.pixel_shuffle(self.last(x), 2)[:, :, :height, :width]
 

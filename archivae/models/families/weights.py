@@ -25,7 +25,7 @@ _NETWORK, _CODEC = "network.", "codec."
 class FamilyWeights:
     """A trained model in memory.
 
-    ``network`` is its ``state_dict`` in float16. ``codec`` is what quantises its latents and codes them
+    ``network`` is its ``state_dict``, floats in float16. ``codec`` is what quantises its latents and codes them
     (`archivae.models.families.quantiser`); empty for a model that takes no pictures in.
     """
 
@@ -39,7 +39,7 @@ class FamilyWeights:
     def build(self) -> Family:
         """The model in float32, on the CPU, to be used, not trained."""
         model = _untrained(self.family, self.form, self.sizes)
-        model.load_state_dict({name: tensor.float() for name, tensor in self.network.items()})
+        model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in self.network.items()})
         return model.eval().requires_grad_(False)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -66,7 +66,8 @@ class FamilyWeights:
 
 def stored_network(model: Family) -> dict[str, Tensor]:
     """A trained network as it is stored. ModelError if float16 cannot hold it."""
-    stored = {name: t.detach().cpu().to(torch.float16).contiguous() for name, t in model.state_dict().items()}
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    stored = {name: t.to(torch.float16) if t.is_floating_point() else t for name, t in tensors.items()}
     if broken := ", ".join(name for name, tensor in stored.items() if not tensor.isfinite().all()):
         raise ModelError(f"expected weights within float16, found others in {broken}; train with a lower rate")
     return stored

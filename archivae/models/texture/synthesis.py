@@ -2,7 +2,7 @@
 
 Each position of the new texture holds a position of the sample. From a coarse level on, where these are drawn at random,
 every level doubles the field, shakes it a little, and then mends it: each position takes, of the places that its
-neighbours would continue with, and of the places like those, the one whose surroundings are most like what lies around.
+neighbours would continue with, and of the places like those, the one whose corners are most like what lies around.
 The last level's field, looked up in the sample, is the picture. Lefebvre and Hoppe 2005, Parallel controllable texture
 synthesis; 2006, Appearance-space texture synthesis; coherent candidates after Ashikhmin 2001 and Tong et al. 2002.
 
@@ -11,7 +11,7 @@ All chance is a hash of seed, level and position.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -25,20 +25,34 @@ Field = npt.NDArray[np.int32]
 
 SMALLEST = 16
 """The coarsest level of the sample has at least so many pixels a side."""
-PASSES = 3
-"""Mendings a level."""
-SHAKEN = 0.35
-"""Part of the positions of a level that are moved at first, further at the coarse levels."""
+SHAKEN = 0.4
+"""Part of the positions of a level that are moved at first, further at coarse levels; the finest is left as it came."""
 LIKES = 3
-"""Places like each place of the sample, besides itself."""
+"""Places like each place of the sample, besides itself..."""
 APART = 4
 """...and at least so many pixels from it, and from each other, or they would be the same place again."""
+NOTHING = np.float32(1e30)
 
-_jit = numba.njit(nogil=True, cache=True, parallel=True)
+
+class _Care(NamedTuple):
+    """How a level is mended: passes, likes tried for each place, and the surroundings compared, (n, 2) offsets."""
+
+    passes: int
+    likes: int
+    around: npt.NDArray[np.int32]
+
+
+_CORNERS = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)], np.int32)
+_ALL = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.int32)
+_CARES = (_Care(2, 1, _CORNERS), _Care(4, LIKES, _CORNERS))
+"""Of the finest level, which is most of the work and least of the picture, and of the one before."""
+_FULL_CARE = _Care(5, LIKES, _ALL)
+
+_jit = numba.njit(nogil=True, cache=True, parallel=True, fastmath=True)
 
 
 def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int) -> npt.NDArray[np.uint8]:
-    """A texture (height, width, C) like ``sample`` (H, W, C), uint8: the same for the same arguments on any machine.
+    """A texture (height, width, C) like ``sample`` (H, W, C), uint8: the same whenever it is asked of one machine.
 
     UsageError for a sample with a side below 32, or a size of nothing.
     """
@@ -56,10 +70,13 @@ def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int
         if level:
             field = np.minimum(_doubled(field), np.array(picture.shape[:2], np.int32) - 1)
         latents = fit_latents(picture)
-        field = _shaken(field, picture.shape, seed + level, reach=max(2, min(picture.shape[:2]) >> (level + 2)))
-        likes = _likes(latents)
-        for _ in range(PASSES):
-            field = _mended(field, latents, likes)
+        left = levels - level
+        care = _CARES[left] if left < len(_CARES) else _FULL_CARE
+        if left:
+            field = _shaken(field, picture.shape, seed + level, reach=max(2, min(picture.shape[:2]) >> (level + 2)))
+        likes = np.ascontiguousarray(_likes(latents)[:, :, : care.likes])
+        for _ in range(care.passes):
+            field = _mended(field, latents, likes, care.around)
     field = field[:height, :width]
     return np.ascontiguousarray(sample[field[..., 0], field[..., 1]])
 
@@ -103,7 +120,7 @@ def _nearest(latents: Any, known: Any, grid: Any) -> Any:  # type: ignore[no-unt
     for y in numba.prange(height):
         for x in range(width):
             for n in range(LIKES):
-                best, place = np.float32(np.inf), 0
+                best, place = NOTHING, 0
                 for k in range(len(grid)):
                     if max(abs(grid[k, 0] - y), abs(grid[k, 1] - x)) < APART:
                         continue
@@ -123,41 +140,47 @@ def _nearest(latents: Any, known: Any, grid: Any) -> Any:  # type: ignore[no-unt
 
 
 @_jit
-def _mended(field: Any, latents: Any, likes: Any) -> Any:  # type: ignore[no-untyped-def]
+def _mended(field: Any, latents: Any, likes: Any, around: Any) -> Any:  # type: ignore[no-untyped-def]
     """One pass over all positions at once: each takes the best of its candidates, judged by the field as it was."""
     height, width, _ = field.shape
-    tall, wide, count = latents.shape
-    fresh = np.empty_like(field)
+    tall, wide, _ = latents.shape
+    fresh = field.copy()
     for y in numba.prange(height):
         for x in range(width):
-            best = np.float32(np.inf)
-            for dy in range(-1, 2):
-                for dx in range(-1, 2):
-                    ny, nx = (y + dy) % height, (x + dx) % width
-                    for like in range(LIKES + 1):
-                        if like == 0:
-                            row, column = field[ny, nx, 0] - dy, field[ny, nx, 1] - dx
-                        else:
-                            at = likes[field[ny, nx, 0], field[ny, nx, 1], like - 1]
-                            row, column = at[0] - dy, at[1] - dx
-                        if row < 0 or column < 0 or row >= tall or column >= wide:
-                            continue
-                        if best < np.inf and row == fresh[y, x, 0] and column == fresh[y, x, 1]:
-                            continue  # neighbours that continue one another agree
-                        cost = np.float32(0)
-                        for sy in range(-1, 2):
-                            for sx in range(-1, 2):
-                                held = field[(y + sy) % height, (x + sx) % width]
-                                # Past the sample's edge nothing continues: the last place there is stands in for it.
-                                r, c = min(max(row + sy, 0), tall - 1), min(max(column + sx, 0), wide - 1)
-                                for k in range(count):
-                                    difference = latents[held[0], held[1], k] - latents[r, c, k]
-                                    cost += difference * difference
-                            if cost >= best:
-                                break
-                        if cost < best:
-                            best = cost
-                            fresh[y, x, 0], fresh[y, x, 1] = row, column
-            if best == np.inf:
-                fresh[y, x, 0], fresh[y, x, 1] = field[y, x, 0], field[y, x, 1]
+            best = NOTHING
+            for neighbour in range(9):
+                dy, dx = neighbour // 3 - 1, neighbour % 3 - 1
+                place = field[(y + dy) % height, (x + dx) % width]
+                for like in range(likes.shape[2] + 1):
+                    at = place if like == 0 else likes[place[0], place[1], like - 1]
+                    row, column = at[0] - dy, at[1] - dx
+                    if row < 0 or column < 0 or row >= tall or column >= wide:
+                        continue
+                    if best < NOTHING and row == fresh[y, x, 0] and column == fresh[y, x, 1]:
+                        continue  # neighbours that continue one another agree
+                    cost = _unlikeness(field, latents, y, x, row, column, around, best)
+                    if cost < best:
+                        best = cost
+                        fresh[y, x, 0], fresh[y, x, 1] = row, column
     return fresh
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def _unlikeness(  # type: ignore[no-untyped-def]
+    field: Any, latents: Any, y: int, x: int, row: int, column: int, around: Any, limit: Any
+) -> Any:
+    """How far what lies around (y, x) is from what lies around that place of the sample; no further than ``limit``."""
+    height, width, _ = field.shape
+    tall, wide, count = latents.shape
+    cost = np.float32(0)
+    for n in range(len(around)):
+        dy, dx = around[n, 0], around[n, 1]
+        held = field[(y + dy) % height, (x + dx) % width]
+        # Past the sample's edge nothing continues: the last place there is stands in for it.
+        r, c = min(max(row + dy, 0), tall - 1), min(max(column + dx, 0), wide - 1)
+        for k in range(count):
+            difference = latents[held[0], held[1], k] - latents[r, c, k]
+            cost += difference * difference
+        if cost >= limit:
+            break
+    return cost

@@ -101,3 +101,5 @@ class MovingAverage(Generic[Model]):
     def update(self, model: Model, step: int) -> None:
         weight = max(1 / self.horizon, 10 / (step + 20))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), weight)
+        for kept, new in zip(self.model.buffers(), model.buffers(), strict=True):
+            kept.copy_(new)  # statistics of a normalisation are averages already

@@ -17,6 +17,9 @@ from archivae.models.training.families.settings import GanSettings, VaeGanSettin
 from archivae.models.training.families.variational import price
 
 DISCRIMINATOR_DEPTH = 2
+NOISE = 0.15
+"""The discriminator sees everything under noise of this deviation (Sønderby et al. 2017, arXiv:1610.04490): else the exact
+black of scanned paper, which no network gives, would tell made pictures from real ones."""
 
 
 class _Adversarial(Objective):
@@ -30,12 +33,15 @@ class _Adversarial(Objective):
 
     @torch.no_grad()
     def _features(self, pictures: Tensor) -> Tensor:
-        features: Tensor = self.discriminator(pictures)[1]
-        return features
+        return self._judge(pictures)[1]
+
+    def _judge(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        scores, features = self.discriminator(pictures + NOISE * torch.randn_like(pictures))
+        return scores, features
 
     def _separation(self, real: Tensor, made: Tensor) -> Tensor:
         """What the discriminator minimises: real pictures over 1, made ones under -1."""
-        high, low = self.discriminator(real)[0], self.discriminator(made.detach())[0]
+        high, low = self._judge(real)[0], self._judge(made.detach())[0]
         return F.relu(1 - high).mean() + F.relu(1 + low).mean()
 
 
@@ -50,7 +56,7 @@ class GanObjective(_Adversarial):
         made = self.model.decode(noise)
         separation = self._separation(pictures, made)
         with frozen(self.discriminator):
-            scores, _ = self.discriminator(made)
+            scores, _ = self._judge(made)
         return separation - scores.mean(), separation
 
 
@@ -70,8 +76,8 @@ class VaeGanObjective(_Adversarial):
         error = reconstruction(logits, pictures, "cross-entropy")
         divergence, bits = price(posterior, self.settings)
         with frozen(self.discriminator):
-            scores, _ = self.discriminator(made)
-            _, rebuilt = self.discriminator(logits.sigmoid())
+            scores, _ = self._judge(made)
+            _, rebuilt = self._judge(logits.sigmoid())
             wanted = self._features(pictures)
         judged = F.mse_loss(rebuilt.float(), wanted.float()) - scores.mean()
         samples = pictures[0].numel()
