@@ -20,11 +20,14 @@ LARGEST = 1024
 """A larger picture is shown by every so many-th of its pixels."""
 
 
-def sheet(pictures: Sequence[Pixels]) -> Pixels:
-    """The first `MOST` of ``pictures``, (H, W, C) of one size, in rows: one picture (h, w, C)."""
+def sheet(pictures: Sequence[Pixels], columns: int = 0) -> Pixels:
+    """The first `MOST` of ``pictures``, (H, W, C) of one size, in rows of ``columns``: one picture (h, w, C).
+
+    With 0 columns there are about as many as rows.
+    """
     shown = [_resized(picture) for picture in pictures[:MOST]]
     height, width, channels = shown[0].shape
-    columns = math.ceil(math.sqrt(len(shown)))
+    columns = columns or math.ceil(math.sqrt(len(shown)))
     rows = math.ceil(len(shown) / columns)
     drawn = np.full((GAP + rows * (height + GAP), GAP + columns * (width + GAP), channels), BACKGROUND, np.uint8)
     for n, picture in enumerate(shown):

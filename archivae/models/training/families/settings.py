@@ -27,13 +27,18 @@ class Settings:
                 raise UsageError(f"expected --loss mse or cross-entropy, found {value!r}")
 
 
+_LOSS = "what reconstruction minimises, mse or cross-entropy, a mean over all samples"
+
+
 @dataclass(frozen=True)
 class DenseSettings(Settings):
-    loss: Loss = _said("mse", "what reconstruction minimises, mse or cross-entropy, a mean over all samples")
+    loss: Loss = _said("mse", _LOSS)
 
 
 @dataclass(frozen=True)
 class ConvSettings(DenseSettings):
+    # Squared error flattens out where pictures are wholly black: convolutions get stuck there on digits.
+    loss: Loss = _said("cross-entropy", _LOSS)
     bits: float = _said(
         0.0, "price of a bit a pixel, in squared error: above 0, latents are taught to be coded cheaply"
     )
@@ -41,6 +46,7 @@ class ConvSettings(DenseSettings):
 
 @dataclass(frozen=True)
 class DenoisingSettings(DenseSettings):
+    loss: Loss = _said("cross-entropy", _LOSS)
     sigma: float = _said(0.5, "deviation of the strongest noise, for samples in [0, 1]")
 
 
