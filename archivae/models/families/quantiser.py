@@ -19,7 +19,7 @@ from archivae.bitstream.container import QUALITY_MAX, QUALITY_STEP
 from archivae.bitstream.rans import VALUE_LIMIT
 from archivae.errors import CorruptBitstreamError, ModelError
 from archivae.models.families.family import Family
-from archivae.models.families.tables import BELLS, bell_tables, bits, build_tables
+from archivae.models.families.tables import bell_tables, bits, build_tables, chosen, store_tables, stored_tables
 from archivae.models.families.vector_quantised import Vq
 from archivae.models.protocol import Autoencoder
 
@@ -69,9 +69,7 @@ class ScalarQuantiser:
         self._center, self._gain = stored["center"], stored["gain"]
         self._rows = stored["table_of"].numpy()  # uint8 (101, channels)
         self._shape = tuple(stored["latent_shape"].tolist())
-        self.tables = bell_tables()
-        if self._rows.max() > BELLS:
-            raise ModelError(f"expected tables up to {BELLS}, found {self._rows.max()}: the weight file is damaged")
+        self.tables = stored_tables(stored)
 
     def integers(self, pictures: Tensor, quality: int) -> Integers:
         latents = self._model.encode(pictures).float().cpu()
@@ -96,7 +94,7 @@ class WordQuantiser:
     def __init__(self, model: Vq, stored: Mapping[str, Tensor]) -> None:
         self._model = model
         self._half = model.sizes.words // 2
-        self.tables = build_tables([_odd(row) for row in stored["counts"].numpy().astype(np.float64)])
+        self.tables = stored_tables(stored)
 
     def integers(self, pictures: Tensor, quality: int) -> Integers:
         words = self._model.words(self._model.encode(pictures))[:, : self._stages(quality)]
@@ -126,7 +124,8 @@ def step(quality: int) -> float:
 def calibrate(model: Family, sample: Tensor) -> dict[str, Tensor]:
     """What the quantiser of a trained model needs, measured on ``sample`` (N, C, H, W); nothing without an encoder."""
     if isinstance(model, Vq):
-        return {"counts": _word_counts(model, sample)}
+        counts = _word_counts(model, sample).numpy().astype(np.float64)
+        return store_tables(build_tables([_odd(row) for row in counts]))
     if not isinstance(model, Autoencoder):
         return {}
     latents = model.encode(sample)
@@ -134,11 +133,13 @@ def calibrate(model: Family, sample: Tensor) -> dict[str, Tensor]:
     center = latents.mean(axes, keepdim=True)[0]
     deviation = latents.std(axes, keepdim=True)[0].clamp_min(1e-6)
     gain = _gains(model, latents[:64], deviation)
-    rows = [_best_tables((latents - center) * (gain / step(q * QUALITY_STEP))) for q in range(QUALITY_MAX + 1)]
-    return {
+    scaled = (latents - center) * gain
+    best = np.stack([_best_tables(scaled / step(quality * QUALITY_STEP)) for quality in range(QUALITY_MAX + 1)])
+    used = sorted({*best.ravel().tolist()} - {0})
+    return store_tables(chosen(bell_tables(), used)) | {
         "center": center,
         "gain": gain,
-        "table_of": torch.from_numpy(np.stack(rows)),
+        "table_of": torch.from_numpy(np.searchsorted([0, *used], best).astype(np.uint8)),
         "latent_shape": torch.tensor(latents.shape[1:], dtype=torch.int32),
     }
 

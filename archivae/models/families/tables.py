@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from archivae.bitstream import Tables
 from archivae.bitstream.rans import MAX_RADIUS, PRECISION
+from archivae.errors import ModelError
 
 TOTAL = 1 << PRECISION
 BELLS = 62
@@ -46,6 +49,32 @@ def whole_frequencies(weights: Floats) -> npt.NDArray[np.int64]:
     counts = np.maximum(1, np.floor(weights / weights.sum() * (TOTAL - len(weights)))).astype(np.int64)
     counts[np.argmax(counts)] += TOTAL - counts.sum()
     return counts
+
+
+def store_tables(tables: Tables) -> dict[str, Tensor]:
+    """Tables as they lie in a weight file. What made them computes in floats; what is stored is the same everywhere."""
+    return {
+        "cumulative": torch.from_numpy(tables.cumulative.astype(np.int32)),
+        "radius": torch.from_numpy(tables.radius.copy()),
+    }
+
+
+def stored_tables(stored: Mapping[str, Tensor]) -> Tables:
+    """`store_tables` undone. ModelError for what can be no tables."""
+    whole = stored["cumulative"].numpy()
+    try:
+        tables = Tables(whole.astype(np.uint16), stored["radius"].numpy())
+    except ValueError as error:
+        raise ModelError(f"the tables of the weight file are damaged: {error}") from error
+    if not np.array_equal(tables.cumulative, whole):
+        raise ModelError("the tables of the weight file are damaged: expected numbers of 16 bits")
+    return tables
+
+
+def chosen(tables: Tables, numbers: Sequence[int]) -> Tables:
+    """Those tables alone, renumbered from 1 on; table 0 stays."""
+    rows = [0, *numbers]
+    return Tables(tables.cumulative[rows], tables.radius[rows])
 
 
 def bits(tables: Tables) -> Floats:
