@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def family(name: str, form: Form = FORM, **sizes: int) -> Family:
     """An untrained network, the same at each call; its weights are large, so that its latents can be seen in pictures."""
     torch.manual_seed(3)
     kind = FAMILIES[name]
+    form = form if kind.conditional else replace(form, labels=())
     model = kind(form, kind.sizes_type(**(SMALL[name] | sizes))).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -66,9 +68,9 @@ def family(name: str, form: Form = FORM, **sizes: int) -> Family:
 def weights(name: str, form: Form = FORM, **sizes: int) -> FamilyWeights:
     """The weight file of `family`, its codec fitted to `pictures`."""
     model = family(name, form, **sizes)
-    plain = FamilyWeights(f"small-{name}", name, form, model.sizes.asdict(), stored_network(model))
+    plain = FamilyWeights(f"small-{name}", name, model.form, model.sizes.asdict(), stored_network(model))
     sample = to_tensor(list(pictures(channels=form.channels, side=form.height)), form, torch.device("cpu"))
-    return FamilyWeights(plain.name, name, form, plain.sizes, plain.network, calibrate(plain.build(), sample))
+    return FamilyWeights(plain.name, name, model.form, plain.sizes, plain.network, calibrate(plain.build(), sample))
 
 
 def weight_file(folder: Path, name: str, **sizes: int) -> str:

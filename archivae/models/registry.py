@@ -55,14 +55,17 @@ class ModelName:
         return f"{self.model} with {self.weights}" if self.weights else self.model
 
 
-def open_model(
-    name: ModelName, accelerator: str = "auto", read: Read = lambda uri: Path(uri).read_bytes()
-) -> RunningModel:
-    """The model on its device, ready to be used.
+def _read_local(uri: str) -> bytes:
+    return Path(uri).read_bytes()
+
+
+def open_model(name: ModelName | str, accelerator: str = "auto", read: Read = _read_local) -> RunningModel:
+    """The model on its device, ready to be used; a plain text is a name without weights.
 
     Raises UnknownModelError for a name that is nobody's, ModelError for weights that are damaged, of another family or of
     another class, AcceleratorError where there is no such device.
     """
+    name = ModelName(name) if isinstance(name, str) else name
     device = pick_device(accelerator)
     model, model_id = _find(name, read)
     return RunningModel(name.model, model_id.hex(), model.to(device), device)  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,6 @@ from archivae.models.protocol import Autoencoder, Decoder, Describer, Form, Samp
 
 Pixels = npt.NDArray[np.uint8]
 Latents = npt.NDArray[np.float32]
-Able = TypeVar("Able")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,29 +34,44 @@ class RunningModel:
     def form(self) -> Form:
         return self.model.form
 
-    def require(self, ability: type[Able]) -> Able:
-        """The model as something that has ``ability``, a protocol. ModelError if it has not."""
-        if not isinstance(self.model, ability):
-            deed = {Autoencoder: "take pictures in", Sampler: "sample", Decoder: "make pictures"}[ability]  # type: ignore[index]
-            raise ModelError(f"{self.name} cannot {deed}: take one that can, as archivae models tells")
+    def decoder(self) -> Decoder:
+        """The model as one that makes pictures. ModelError if it does not."""
+        if not isinstance(self.model, Decoder):
+            raise self._unable("make pictures")
         return self.model
+
+    def autoencoder(self) -> Autoencoder:
+        """The model as one that takes pictures in and gives them back. ModelError if it does not."""
+        if not isinstance(self.model, Autoencoder):
+            raise self._unable("take pictures in and give them back")
+        return self.model
+
+    def sampler(self) -> Sampler:
+        """The model as one that samples. ModelError if it does not."""
+        if not isinstance(self.model, Sampler):
+            raise self._unable("sample")
+        return self.model
+
+    def describer(self) -> Describer | Autoencoder:
+        """The model as one that has a vector for a picture. ModelError if it has none."""
+        return self.model if isinstance(self.model, Describer) else self.autoencoder()
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Pixels]) -> Latents:
         """The latents of pictures of one size, N first."""
-        model = self.require(Autoencoder)
+        model = self.autoencoder()
         return self._checked(model.encode(self._tensor(pictures)), len(pictures), "encode")
 
     @torch.inference_mode()
     def decode(self, latents: Latents) -> list[Pixels]:
         """The pictures of latents such as `encode` or `sample` gives."""
-        model = self.require(Decoder)
+        model = self.decoder()
         return to_pixels(model.decode(torch.from_numpy(latents).to(self.device)))
 
     @torch.inference_mode()
     def sample(self, labels: Sequence[int | None], seed: int) -> Latents:
         """Latents of new pictures: a function of ``seed`` and ``labels`` alone."""
-        model = self.require(Sampler)
+        model = self.sampler()
         latents = model.sample(labels, torch.Generator().manual_seed(seed))
         return self._checked(latents, len(labels), "sample")
 
@@ -86,6 +99,9 @@ class RunningModel:
         for picture in pictures:
             check_picture(self.form, picture, self.name)
         return to_tensor(pictures, self.form, self.device)
+
+    def _unable(self, deed: str) -> ModelError:
+        return ModelError(f"{self.name} cannot {deed}: take another model; archivae models lists those shipped")
 
     def _checked(self, values: Tensor, count: int, method: str) -> Latents:
         if len(values) != count or not values.isfinite().all():

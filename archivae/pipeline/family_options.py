@@ -104,7 +104,8 @@ def pick_order(own: Any) -> Order:
     if own.class_label is not None:
         raise UsageError(f"a label is for samples, found --{given[0]}: leave it out")
     if given == ["interpolate"]:
-        return Between(*own.interpolate, own.between_steps)
+        first, last = own.interpolate
+        return Between(first, last, own.between_steps)
     width, height = parse_size(own.size)
     return Texture(own.texture, height, width, own.seed)
 

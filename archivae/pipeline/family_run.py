@@ -13,7 +13,6 @@ from apache_beam.options.pipeline_options import PipelineOptions, TestOptions
 from archivae.errors import UsageError
 from archivae.images import OutputFormat, open_picture
 from archivae.models import RunningModel
-from archivae.models.protocol import Autoencoder, Describer, Sampler
 from archivae.operations.generate import Between, Order, Pixels, Samples
 from archivae.operations.latent_ops import Along, LatentOp, direction_between, parse_latent_ops
 from archivae.pipeline.family_options import FamilySettings, pick_order
@@ -95,17 +94,16 @@ def _generate(settings: FamilySettings, own: Any) -> _Prepared:
 def _checked(model: RunningModel, order: Order) -> RunningModel:
     """The model, if it can make what is ordered: an error now, not in a worker."""
     if isinstance(order, Samples):
-        model.require(Sampler)
+        model.sampler()
         model.label(order.label)
     if isinstance(order, Between):
-        model.require(Autoencoder)
+        model.autoencoder()
     return model
 
 
 def _embed(settings: FamilySettings, own: Any) -> _Prepared:
     model = ModelSource(settings.model, settings.accelerator).running()
-    if not isinstance(model.model, Describer):
-        model.require(Autoencoder)
+    model.describer()
     job = _collection_job(settings, model.id, None)
     work = EmbedImages(settings.model.model, settings.model.weights, settings.accelerator, settings.max_pixels)
 
@@ -125,7 +123,7 @@ def _embed(settings: FamilySettings, own: Any) -> _Prepared:
 
 def _transform(settings: FamilySettings, own: Any) -> _Prepared:
     model = ModelSource(settings.model, settings.accelerator).running()
-    model.require(Autoencoder)
+    model.autoencoder()
     ops = _latent_ops(own, model, settings.max_pixels)
     job = _collection_job(settings, model.id, [op.asked() for op in ops])
     picture_format: OutputFormat = settings.format  # type: ignore[assignment]

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from archivae.errors import UsageError
 from archivae.images import open_picture
 from archivae.models import DEFAULT_MODEL, ModelName
@@ -29,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the nearest pictures; the exit code. ArchivaeErrors are left to the caller."""
+    """Print a line for each of the nearest pictures; the exit code. ArchivaeErrors are left to the caller."""
     known = read_embeddings(arguments.vectors)
     model = ModelSource(ModelName(arguments.model, arguments.weights)).running()
     if model.id != known.model:
@@ -38,8 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
             f"{model.id}: say --model"
         )
     (query,) = embed(model, [open_picture(read_object(arguments.query)).pixels])
-    table = Table("likeness", "picture")
     for match in most_similar(known.uris, known.vectors, query, arguments.count):
-        table.add_row(f"{match.likeness:.4f}", escape(match.uri))
-    Console().print(table)
+        print(f"{match.likeness:.4f}  {match.uri}")
     return 0

@@ -117,5 +117,7 @@ class _WriteVectorsFn(WriteFn):
         self._begin()
 
     def _begin(self) -> None:
+        self._part = part_name()
         self._model = ""
-        self._part, self._uris, self._vectors = part_name(), list[str](), list[Vectors]()
+        self._uris: list[str] = []
+        self._vectors: list[Vectors] = []

@@ -74,7 +74,7 @@ def stripes(side: int = 48) -> np.ndarray:
     """A texture of slanted stripes of uneven widths, (side, side, 3) uint8."""
     rng = np.random.default_rng(2)
     y, x = np.mgrid[:side, :side]
-    waves = np.sin((x + y / 2) / 2.5) * 70 + rng.normal(0, 12, (side, side)) + 120
+    waves = np.sin((x + y / 2) / 2.5) * 70 + rng.normal(0, 5, (side, side)) + 120
     return np.repeat(waves.clip(0, 255).astype(np.uint8)[..., None], 3, 2)
 
 
@@ -88,7 +88,7 @@ def test_a_texture_looks_like_its_sample_everywhere() -> None:
     # Steps from pixel to pixel are as large as in the sample, and nowhere much larger: no seams.
     for axis in (0, 1):
         ours, theirs = (np.abs(np.diff(p[..., 0].astype(int), axis=axis)) for p in (made, sample))
-        assert ours.mean() < 1.35 * theirs.mean()
+        assert ours.mean() < 1.5 * theirs.mean()
         assert ours.mean(1 - axis).max() < 2.2 * theirs.mean()
 
 

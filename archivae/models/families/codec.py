@@ -39,7 +39,7 @@ class FamilyCodec:
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
         """The one tile of each picture, (H, W, 1 or 3). UsageError for pictures the model does not take."""
-        return [[self._encode(picture, quality)] for picture in pictures]
+        return [[self._encode_one(picture, quality)] for picture in pictures]
 
     @torch.inference_mode()
     def decode(
@@ -49,26 +49,27 @@ class FamilyCodec:
         form = self.weights.form
         if (height, width) != (form.height, form.width):
             raise CorruptBitstreamError(f"{self.weights.name} makes {form}; found a size of {height}x{width}")
-        return [np.broadcast_to(self._decode(tiles, quality), (height, width, 3)) for tiles in pictures]
+        return [np.broadcast_to(self._decode_one(tiles, quality), (height, width, 3)) for tiles in pictures]
 
     def squared_errors(
         self, originals: Sequence[Pixels], pictures: Sequence[Sequence[Tile]], quality: int, side: int
     ) -> list[int]:
         """Decode ``pictures`` and compare: the sum of squared differences to each of ``originals``, (H, W, 1 or 3)."""
-        decoded = self.decode(pictures, *originals[0].shape[:2], quality, side)
+        height, width = originals[0].shape[:2]
+        decoded = self.decode(pictures, height, width, quality, side)
         return [
             int(np.square(rgb[:, :, : original.shape[2]].astype(np.int64) - original).sum())
             for original, rgb in zip(originals, decoded, strict=True)
         ]
 
-    def _encode(self, picture: Pixels, quality: int) -> Tile:
+    def _encode_one(self, picture: Pixels, quality: int) -> Tile:
         check_picture(self.weights.form, picture, self.weights.name)
         batch = to_tensor([picture], self.weights.form, self.device)
         values = self._quantiser.integers(batch, quality)[0]
         stream = encode_values(values, self._quantiser.indices(quality), self._quantiser.tables)
         return Tile(stream, integers_crc(values))
 
-    def _decode(self, tiles: Sequence[Tile], quality: int) -> Pixels:
+    def _decode_one(self, tiles: Sequence[Tile], quality: int) -> Pixels:
         (tile,) = tiles
         values = _read(tile, self._quantiser.indices(quality), self._quantiser.tables)
         return to_pixels(self._quantiser.pictures(values[None], quality))[0]

@@ -27,6 +27,7 @@ class Cvae(Family):
     """Latents ``(N, latents)``, of which the last ones are the probabilities of ``form.labels``."""
 
     name = "cvae"
+    conditional = True
     sizes_type = ConvSizes
 
     def __init__(self, form: Form, sizes: ConvSizes) -> None:

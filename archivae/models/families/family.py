@@ -33,9 +33,13 @@ _MAY_BE_ZERO = {"attention", "spatial"}
 
 
 class Family(nn.Module):
-    """A network that is made of a form and sizes alone; its children are `Decoder` and more."""
+    """A network that is made of a form and sizes alone; its children are `Decoder` and more.
+
+    ``conditional``: it can be asked for a class. Only then has its form labels.
+    """
 
     name: ClassVar[str]
+    conditional: ClassVar[bool] = False
     sizes_type: ClassVar[type[Sizes]]
     form: Form
 

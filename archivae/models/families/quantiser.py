@@ -148,11 +148,11 @@ def _gains(model: Autoencoder, latents: Tensor, deviation: Tensor) -> Tensor:
     """Grey levels by which a unit of each channel, at one position, changes the picture: root sum of squares."""
     before = model.decode(latents)
     gains = []
+    positions = latents[0, 0].numel()
     for channel in range(latents.shape[1]):
         moved = latents.clone()
-        middle = (slice(None), channel, *(side // 2 for side in latents.shape[2:]))
         size = PROBE * deviation[channel].item()
-        moved[middle] += size
+        moved.view(len(moved), -1)[:, channel * positions + positions // 2] += size
         change = (model.decode(moved) - before).square().flatten(1).sum(1).mean().sqrt()
         gains.append(255 * change.item() / size)
     return torch.tensor(gains).clamp_min(1e-6).view(-1, *([1] * (latents.dim() - 2)))

@@ -38,15 +38,16 @@ def train_family(options: FamilyOptions, console: Console | None = None) -> None
 
 def plan_run(options: FamilyOptions, pictures: LabelledPictures, device: torch.device) -> FamilyPlan:
     """The plan of the options for these pictures on ``device``."""
+    kind = FAMILIES[options.family]
     return FamilyPlan(
         **plan_values(options, device),
         family=options.family,
-        form=pictures.form,
+        form=pictures.form if kind.conditional else replace(pictures.form, labels=()),
         optimiser=options.optimiser,  # type: ignore[arg-type]
         rate=options.rate,
         until_loss=options.until_loss,
         settings=SETTINGS[options.family](**options.settings),  # type: ignore[arg-type]
-        architecture=sizes_of(FAMILIES[options.family].sizes_type, options.architecture),
+        architecture=sizes_of(kind.sizes_type, options.architecture),
     )
 
 

@@ -13,6 +13,10 @@ from archivae.models.families.variational import Posterior
 from archivae.models.training.families.objective import Objective, frozen, reconstruction
 from archivae.models.training.families.settings import VaeSettings
 
+READING, SAMPLING = 20.0, 5.0
+"""Weights of reading a picture's class and a sample's, in nats a picture: against some hundred of a picture's own they would
+hardly be learned (Kingma et al. weigh the first likewise)."""
+
 
 class VaeObjective(Objective):
     """Cross-entropy of the reconstruction plus beta times the divergence, in nats a sample of the picture."""
@@ -47,7 +51,7 @@ class CvaeObjective(Objective):
         sampled = model.decode(torch.cat([torch.randn_like(posterior.mean), told], 1))
         with frozen(model.down), frozen(model.look), frozen(model.tell_class):
             _, read = model.read(sampled)
-        classes = F.cross_entropy(scores, labels) + F.cross_entropy(read, labels)
+        classes = READING * F.cross_entropy(scores, labels) + SAMPLING * F.cross_entropy(read, labels)
         loss = error + (divergence + classes) / pictures[0].numel()
         return loss, error, bits, _wrong(scores, labels), _wrong(read, labels)
 
