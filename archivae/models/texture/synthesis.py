@@ -11,7 +11,7 @@ All chance is a hash of seed, level and position.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -34,19 +34,10 @@ APART = 4
 NOTHING = np.float32(1e30)
 
 
-class _Care(NamedTuple):
-    """How a level is mended: passes, likes tried for each place, and the surroundings compared, (n, 2) offsets."""
-
-    passes: int
-    likes: int
-    around: npt.NDArray[np.int32]
-
-
-_CORNERS = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)], np.int32)
-_ALL = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.int32)
-_CARES = (_Care(2, 1, _CORNERS), _Care(4, LIKES, _CORNERS))
-"""Of the finest level, which is most of the work and least of the picture, and of the one before."""
-_FULL_CARE = _Care(5, LIKES, _ALL)
+AROUND = np.array([(-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)], np.int32)
+"""The surroundings that are compared. Corners alone would leave two chequered pictures that know nothing of each other."""
+PASSES, LAST_PASSES = 4, 2
+"""Mendings of a level, and of the finest, which is most of the work and least of the picture."""
 
 _jit = numba.njit(nogil=True, cache=True, parallel=True, fastmath=True)
 
@@ -65,20 +56,24 @@ def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int
         raise UsageError(f"expected a size of at least 1x1, found {width}x{height}")
     levels = int(np.log2(min(sample.shape[:2]) / SMALLEST))
     steps = pyramid(sample.astype(np.float32), levels)
-    field = _drawn(-(-height >> levels), -(-width >> levels), steps[0].shape, seed)
+    # Of even sides, as it is mended in two phases each way and its ends meet.
+    field = _drawn(_even(-(-height >> levels)), _even(-(-width >> levels)), steps[0].shape, seed)
     for level, picture in enumerate(steps):
         if level:
             field = np.minimum(_doubled(field), np.array(picture.shape[:2], np.int32) - 1)
         latents = fit_latents(picture)
-        left = levels - level
-        care = _CARES[left] if left < len(_CARES) else _FULL_CARE
-        if left:
+        last = level == levels
+        if not last:
             field = _shaken(field, picture.shape, seed + level, reach=max(2, min(picture.shape[:2]) >> (level + 2)))
-        likes = np.ascontiguousarray(_likes(latents)[:, :, : care.likes])
-        for _ in range(care.passes):
-            field = _mended(field, latents, likes, care.around)
+        likes = _likes(latents)[:, :, :1] if last else _likes(latents)
+        for phase in range(4 * (LAST_PASSES if last else PASSES)):
+            _mend(field, latents, np.ascontiguousarray(likes), phase // 2 % 2, phase % 2)
     field = field[:height, :width]
     return np.ascontiguousarray(sample[field[..., 0], field[..., 1]])
+
+
+def _even(side: int) -> int:
+    return side + side % 2
 
 
 def _drawn(height: int, width: int, shape: tuple[int, ...], seed: int) -> Field:
@@ -140,14 +135,20 @@ def _nearest(latents: Any, known: Any, grid: Any) -> Any:  # type: ignore[no-unt
 
 
 @_jit
-def _mended(field: Any, latents: Any, likes: Any, around: Any) -> Any:  # type: ignore[no-untyped-def]
-    """One pass over all positions at once: each takes the best of its candidates, judged by the field as it was."""
+def _mend(  # type: ignore[no-untyped-def]
+    field: Any, latents: Any, likes: Any, row_phase: int, column_phase: int
+) -> None:
+    """Every second position of every second row takes the best of its candidates, judged by those around it.
+
+    None of these is among them, so all can be changed at once and in place; mended all together, neighbours would undo
+    one another.
+    """
     height, width, _ = field.shape
     tall, wide, _ = latents.shape
-    fresh = field.copy()
-    for y in numba.prange(height):
-        for x in range(width):
-            best = NOTHING
+    for half in numba.prange(height // 2):
+        y = 2 * half + row_phase
+        for x in range(column_phase, width, 2):
+            best, best_row, best_column = NOTHING, field[y, x, 0], field[y, x, 1]
             for neighbour in range(9):
                 dy, dx = neighbour // 3 - 1, neighbour % 3 - 1
                 place = field[(y + dy) % height, (x + dx) % width]
@@ -156,25 +157,24 @@ def _mended(field: Any, latents: Any, likes: Any, around: Any) -> Any:  # type: 
                     row, column = at[0] - dy, at[1] - dx
                     if row < 0 or column < 0 or row >= tall or column >= wide:
                         continue
-                    if best < NOTHING and row == fresh[y, x, 0] and column == fresh[y, x, 1]:
+                    if best < NOTHING and row == best_row and column == best_column:
                         continue  # neighbours that continue one another agree
-                    cost = _unlikeness(field, latents, y, x, row, column, around, best)
+                    cost = _unlikeness(field, latents, y, x, row, column, best)
                     if cost < best:
-                        best = cost
-                        fresh[y, x, 0], fresh[y, x, 1] = row, column
-    return fresh
+                        best, best_row, best_column = cost, row, column
+            field[y, x, 0], field[y, x, 1] = best_row, best_column
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True)
 def _unlikeness(  # type: ignore[no-untyped-def]
-    field: Any, latents: Any, y: int, x: int, row: int, column: int, around: Any, limit: Any
+    field: Any, latents: Any, y: int, x: int, row: int, column: int, limit: Any
 ) -> Any:
     """How far what lies around (y, x) is from what lies around that place of the sample; no further than ``limit``."""
     height, width, _ = field.shape
     tall, wide, count = latents.shape
     cost = np.float32(0)
-    for n in range(len(around)):
-        dy, dx = around[n, 0], around[n, 1]
+    for n in range(len(AROUND)):
+        dy, dx = AROUND[n, 0], AROUND[n, 1]
         held = field[(y + dy) % height, (x + dx) % width]
         # Past the sample's edge nothing continues: the last place there is stands in for it.
         r, c = min(max(row + dy, 0), tall - 1), min(max(column + dx, 0), wide - 1)
