@@ -25,7 +25,7 @@ Field = npt.NDArray[np.int32]
 
 SMALLEST = 16
 """The coarsest level of the sample has at least so many pixels a side."""
-SHAKEN = 0.4
+SHAKEN = 0.6
 """Part of the positions of a level that are moved at first, further at coarse levels; the finest is left as it came."""
 LIKES = 3
 """Places like each place of the sample, besides itself..."""
