@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 Labels = npt.NDArray[np.int64]
 
-PENALTIES = (1e-4, 1e-3, 1e-2)
+PENALTIES = (1e-3, 1e-2)
 HELD_OUT = 8
 """Every so many-th training row is held out to choose the penalty."""
 
@@ -27,7 +27,7 @@ def probe(train: np.ndarray, labels: Labels, test: np.ndarray, answers: Labels) 
 def _fit(rows: torch.Tensor, labels: torch.Tensor, penalty: float) -> torch.Tensor:
     """Weights (D + 1, classes), the last row biases."""
     weights = torch.zeros(rows.shape[1] + 1, int(labels.max()) + 1, requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=60, history_size=10, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS([weights], max_iter=40, history_size=10, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()

@@ -39,7 +39,7 @@ def test_a_weight_file_is_a_model(tmp_path: Path) -> None:
 def test_the_photo_codec_describes_pictures_of_any_size() -> None:
     model = opened(MODEL)
     for side in (16, 40, 67):
-        assert model.describe([np.full((side, side + 3, 3), 90, np.uint8)]).shape == (1, 32)
+        assert model.describe([np.full((side, side + 3, 3), 90, np.uint8)]).shape == (1, 48)
     grey = np.random.default_rng(0).integers(0, 255, (32, 32, 1), np.uint8)
     assert np.array_equal(model.describe([grey]), model.describe([np.repeat(grey, 3, 2)]))
     with pytest.raises(ModelError, match="cannot take pictures in"):
@@ -93,7 +93,7 @@ def test_wrong_weights_are_said(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="expected weights of the family vae, found those of gan: say --model gan"):
         opened("vae", weight_file(tmp_path, "gan"))
     with pytest.raises(ModelError, match="weights are not those of tests.autoencoders:Mine"):
-        opened(MINE, weight_file(tmp_path, "dense"))
+        opened(MINE, mine_file(tmp_path, latents=5))
     with pytest.raises(ModelError, match="expected weights of the family vae, found those of photo"):
         opened("vae", MODEL)
     with pytest.raises(UnknownModelError, match="expected --weights beside a family"):

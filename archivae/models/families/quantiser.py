@@ -150,7 +150,7 @@ def _gains(model: Autoencoder, latents: Tensor, deviation: Tensor) -> Tensor:
     gains = []
     positions = latents[0, 0].numel()
     for channel in range(latents.shape[1]):
-        moved = latents.clone()
+        moved = latents.clone(memory_format=torch.contiguous_format)
         size = PROBE * deviation[channel].item()
         moved.view(len(moved), -1)[:, channel * positions + positions // 2] += size
         change = (model.decode(moved) - before).square().flatten(1).sum(1).mean().sqrt()

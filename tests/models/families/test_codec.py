@@ -83,7 +83,8 @@ def test_tables_hold_every_distribution() -> None:
     assert taken[0, 127] == 0 and (taken[0, :127] == IMPOSSIBLE).all()
     sums = (2.0 ** -taken[1:, 1:-1]).sum(1)
     assert ((sums > 0.9) & (sums <= 1)).all()
-    assert (np.diff(taken[1:, 127]) > -1).all()  # wider tables spend more on zero
+    for kind in (taken[1::2], taken[2::2]):  # Laplacian and normal: wider ones spend more on zero
+        assert (np.diff(kind[:, 127]) >= 0).all()
     counts = whole_frequencies(np.array([0.0, 1.0, 1e9]))
     assert counts.sum() == 2**14 and counts.min() == 1
     skewed = build_tables([np.array([1.0, 2.0, 5.0])])

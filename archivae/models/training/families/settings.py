@@ -63,7 +63,7 @@ class GanSettings(Settings):
 
 @dataclass(frozen=True)
 class VaeGanSettings(VaeSettings):
-    adversarial: float = _said(1.0, "weight of the discriminator's judgement, in nats a picture")
+    adversarial: float = _said(20.0, "weight of the discriminator's judgement, in nats a picture")
 
 
 @dataclass(frozen=True)
