@@ -54,12 +54,12 @@ def classic_points(kind: str, pictures: Sequence[Pixels], qualities: Sequence[in
     return [measure(quality) for quality in qualities]
 
 
-def at_bytes(points: Sequence[Point], size: float, field: str) -> float:
-    """PSNR at so many bytes, between the measured points; NaN beyond them."""
+def at_bytes(points: Sequence[Point], size: float, field: str) -> float | None:
+    """PSNR at so many bytes, between the measured points; None beyond them."""
     ordered = sorted(points, key=lambda point: getattr(point, field))
     sizes = [getattr(point, field) for point in ordered]
     if not sizes[0] <= size <= sizes[-1]:
-        return float("nan")
+        return None
     return float(np.interp(np.log(size), np.log(sizes), [point.psnr for point in ordered]))
 
 

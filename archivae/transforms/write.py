@@ -138,6 +138,7 @@ class WriteFn(beam.DoFn):
         self._rows: list[ManifestRow] = []
         self._letters: list[DeadLetter] = []
         self._counts: Counter[str] = Counter()
+        self._seconds: dict[str, float] = {}
         self._bytes_out = 0
 
     def process(self, item: Item) -> Iterator[ManifestRow]:
@@ -162,6 +163,8 @@ class WriteFn(beam.DoFn):
     def _record(self, item: Item, row: ManifestRow) -> None:
         self._counts[row.status.replace("-", "_")] += 1
         self._bytes_out += row.archive_bytes
+        for part, seconds in take_seconds().items():  # at once: what comes next in this thread counts its own
+            self._seconds[part] = self._seconds.get(part, 0.0) + seconds
         self._rows.append(row)
         if item.failure:
             failure = item.failure
@@ -176,7 +179,7 @@ class WriteFn(beam.DoFn):
         for name, count in self._counts.items():
             counter(name).inc(count)
         self._metrics.bytes_out.inc(self._bytes_out)
-        self._metrics.add_seconds(take_seconds())
+        self._metrics.add_seconds(self._seconds)
 
     def _deposit(self, model_id: str, weights: str) -> None:
         """What it takes to decode the file; an empty ``model_id``: it needs no model."""

@@ -76,11 +76,11 @@ class Vq(Family):
 
     def decode_words(self, words: Tensor) -> Tensor:
         """Pictures of words, of all stages or of the first few."""
-        return self.from_vectors(self.vectors(words))
+        return self.logits(self.vectors(words)).sigmoid()
 
-    def from_vectors(self, vectors: Tensor) -> Tensor:
-        """Pictures of quantised vectors (N, latents, h, w)."""
-        return self.up(self.leave(vectors)).float().sigmoid()
+    def logits(self, vectors: Tensor) -> Tensor:
+        """Pictures before the sigmoid, float32, of quantised vectors (N, latents, h, w)."""
+        return self.up(self.leave(vectors)).float()
 
     def describe(self, pictures: Tensor) -> Tensor:
         return pooled(self.down(pictures))

@@ -67,7 +67,8 @@ class VaeGanSettings(VaeSettings):
 
 
 @dataclass(frozen=True)
-class VqSettings(Settings):
+class VqSettings(DenseSettings):
+    loss: Loss = _said("cross-entropy", _LOSS)
     commitment: float = _said(0.25, "how strongly vectors are drawn to their words")
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from archivae.models.families import Vq
 from archivae.models.families.vector_quantised import nearest
-from archivae.models.training.families.objective import Objective
+from archivae.models.training.families.objective import Objective, reconstruction
 from archivae.models.training.families.settings import VqSettings
 
 MEMORY = 0.99
@@ -18,7 +18,9 @@ IDLE = 0.05
 
 
 class VqObjective(Objective):
-    """Squared error with words in place of vectors; words move to their vectors, and vectors a little to their words.
+    """The error of reconstruction with words in place of vectors.
+
+    Words move to the vectors they stand for, and vectors a little to their words.
 
     Gradients pass over the quantisation as if it were not there. Half of all batches keep only the first few stages, so
     that any number of them decodes to something.
@@ -39,7 +41,7 @@ class VqObjective(Objective):
             quantised, drift = self._quantised(flat)
         commitment = F.mse_loss(flat, quantised.detach())
         passed = (flat + (quantised - flat).detach()).view(len(latents), *latents.shape[2:], -1).permute(0, 3, 1, 2)
-        error = F.mse_loss(self.model.from_vectors(passed), pictures)
+        error = reconstruction(self.model.logits(passed), pictures, self.settings.loss)
         return error + drift + self.settings.commitment * commitment, (self.uses > IDLE).float().mean()
 
     def _quantised(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
