@@ -98,7 +98,7 @@ def probes(bench: Bench) -> Figures:
     """Accuracy of a linear classifier on embeddings."""
     found: Figures = {}
     for kind, (trained, rest), names in (
-        ("mnist", bench.digits, ["dense-digits", "conv-digits", "denoising-digits", "vae-digits"]),
+        ("mnist", bench.digits, ["dense-digits", "conv-digits", "denoising-digits", "vae-digits", "vq-digits"]),
         ("cifar", bench.objects, ["conv-cifar", "vq-cifar"]),
     ):
         pairs = {"raw pixels": (flat(trained.pixels), flat(rest.pixels))}
