@@ -102,7 +102,7 @@ def probes(bench: Bench) -> Figures:
         ("cifar", bench.objects, ["conv-cifar", "vq-cifar"]),
     ):
         pairs = {"raw pixels": (flat(trained.pixels), flat(rest.pixels))}
-        for count in (32, 64, 128):
+        for count in (32, 64):
             pca = Pca(pairs["raw pixels"][0], count)
             pairs[f"pca {count}"] = (pca.encode(pairs["raw pixels"][0]), pca.encode(pairs["raw pixels"][1]))
         for name in names:

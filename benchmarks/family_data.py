@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 
 from archivae.pipeline.training.labelled import LabelledPictures, load_labelled
 
@@ -38,8 +39,9 @@ class Pca:
 
     def __init__(self, rows: Matrix, count: int) -> None:
         self.mean = rows.mean(0)
-        _, components = np.linalg.eigh((rows - self.mean).T @ (rows - self.mean))
-        self.components = components[:, ::-1][:, :count]
+        centred, side = rows - self.mean, rows.shape[1]
+        _, components = scipy.linalg.eigh(centred.T @ centred, subset_by_index=(side - count, side - 1))
+        self.components = components[:, ::-1]
 
     def encode(self, rows: Matrix) -> Matrix:
         latents: Matrix = (rows - self.mean) @ self.components
