@@ -31,9 +31,11 @@ LIKES = 3
 """Places like each place of the sample, besides itself..."""
 APART = 4
 """...and at least so many pixels from it, and from each other, or they would be the same place again."""
+GRID = 48
+"""They are looked for at no more than about so many rows and columns."""
+LARGEST = 384
+"""Of a larger sample the middle is used: more teaches little of a texture, and costs in proportion."""
 NOTHING = np.float32(1e30)
-
-
 AROUND = np.array([(-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)], np.int32)
 """The surroundings that are compared. Corners alone would leave two chequered pictures that know nothing of each other."""
 PASSES, LAST_PASSES = 4, 2
@@ -45,7 +47,7 @@ _jit = numba.njit(nogil=True, cache=True, parallel=True, fastmath=True)
 def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int) -> npt.NDArray[np.uint8]:
     """A texture (height, width, C) like ``sample`` (H, W, C), uint8: the same whenever it is asked of one machine.
 
-    UsageError for a sample with a side below 32, or a size of nothing.
+    Of a sample over 384 pixels a side, the middle is used. UsageError for a sample with a side below 32, or a size of nothing.
     """
     if min(sample.shape[:2]) < 2 * SMALLEST:
         found = f"{sample.shape[1]}x{sample.shape[0]}"
@@ -54,6 +56,7 @@ def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int
         )
     if height < 1 or width < 1:
         raise UsageError(f"expected a size of at least 1x1, found {width}x{height}")
+    sample = _middle(sample)
     levels = int(np.log2(min(sample.shape[:2]) / SMALLEST))
     steps = pyramid(sample.astype(np.float32), levels)
     # Of even sides, as it is mended in two phases each way and its ends meet.
@@ -65,11 +68,16 @@ def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int
         last = level == levels
         if not last:
             field = _shaken(field, picture.shape, seed + level, reach=max(2, min(picture.shape[:2]) >> (level + 2)))
-        likes = _likes(latents)[:, :, :1] if last else _likes(latents)
+        likes = _likes(latents, 1 if last else LIKES)
         for phase in range(4 * (LAST_PASSES if last else PASSES)):
-            _mend(field, latents, np.ascontiguousarray(likes), phase // 2 % 2, phase % 2)
+            _mend(field, latents, likes, phase // 2 % 2, phase % 2)
     field = field[:height, :width]
     return np.ascontiguousarray(sample[field[..., 0], field[..., 1]])
+
+
+def _middle(sample: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    top, left = (max(0, side - LARGEST) // 2 for side in sample.shape[:2])
+    return sample[top : top + LARGEST, left : left + LARGEST]
 
 
 def _even(side: int) -> int:
@@ -98,23 +106,23 @@ def _shaken(field: Field, shape: tuple[int, ...], seed: int, reach: int) -> Fiel
     return np.where(moved[..., None], (field + moves) % np.array(shape[:2], np.int32), field).astype(np.int32)
 
 
-def _likes(latents: Floats) -> Field:
-    """For each place of the sample the `LIKES` places most like it, (H, W, LIKES, 2); the sample is searched on a grid."""
+def _likes(latents: Floats, count: int) -> Field:
+    """For each place of the sample the ``count`` places most like it, (H, W, count, 2); the sample is searched on a grid."""
     height, width = latents.shape[:2]
-    rows = np.arange(1, height - 1, 1 + height // 96)
-    columns = np.arange(1, width - 1, 1 + width // 96)
+    rows = np.arange(1, height - 1, 1 + height // GRID)
+    columns = np.arange(1, width - 1, 1 + width // GRID)
     grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2).astype(np.int32)
     known = np.ascontiguousarray(latents[grid[:, 0], grid[:, 1]])
-    return _nearest(latents, known, grid)
+    return _nearest(latents, known, grid, count)
 
 
 @_jit
-def _nearest(latents: Any, known: Any, grid: Any) -> Any:  # type: ignore[no-untyped-def]
+def _nearest(latents: Any, known: Any, grid: Any, likes: int) -> Any:  # type: ignore[no-untyped-def]
     height, width, count = latents.shape
-    found = np.zeros((height, width, LIKES, 2), np.int32)
+    found = np.zeros((height, width, likes, 2), np.int32)
     for y in numba.prange(height):
         for x in range(width):
-            for n in range(LIKES):
+            for n in range(likes):
                 best, place = NOTHING, 0
                 for k in range(len(grid)):
                     if max(abs(grid[k, 0] - y), abs(grid[k, 1] - x)) < APART:
