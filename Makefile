@@ -6,7 +6,11 @@ READY := $(VENV)/.ready
 TFIO_VENV := .venv-tfio
 TFIO_READY := $(TFIO_VENV)/.ready
 
-.PHONY: demo test test-tfio lint clean
+AIRFLOW := apache-airflow==3.3.2 apache-airflow-providers-google==22.8.0 apache-airflow-providers-apache-beam==6.3.1 pytest==9.2.0
+AIRFLOW_VENV := .venv-airflow
+AIRFLOW_READY := $(AIRFLOW_VENV)/.ready
+
+.PHONY: demo test test-tfio test-airflow lint clean
 
 demo: $(READY)  ## encode and decode the sample photographs, with a table and a before/after sheet
 	$(VENV)/bin/python examples/demo.py
@@ -16,6 +20,9 @@ test: $(READY)  ## the whole suite, storage emulator included
 
 test-tfio: $(TFIO_READY)  ## the readers that need tensorflow-io, in an environment of their own
 	OMP_NUM_THREADS=2 $(TFIO_VENV)/bin/python -m pytest -q tests/tfio tests/images
+
+test-airflow: $(AIRFLOW_READY)  ## the DAG, in Airflow
+	AIRFLOW_HOME=$(abspath $(AIRFLOW_VENV))/home $(AIRFLOW_VENV)/bin/python -m pytest -q --noconftest tests/airflow
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -34,5 +41,11 @@ $(TFIO_READY): setup.py constraints-tfio.txt
 	$(TFIO_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints-tfio.txt -e '.[test,tfio]' pydicom
 	touch $@
 
+$(AIRFLOW_READY): Makefile
+	@echo 'Setting up $(AIRFLOW_VENV): a minute or two.'
+	$(PYTHON) -m venv $(AIRFLOW_VENV)
+	$(AIRFLOW_VENV)/bin/pip install --quiet --disable-pip-version-check $(AIRFLOW)
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(TFIO_VENV) demo
+	rm -rf $(VENV) $(TFIO_VENV) $(AIRFLOW_VENV) demo

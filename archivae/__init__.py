@@ -1,12 +1,13 @@
 """ArchiVAE: image collections through a learned autoencoder, on Apache Beam.
 
-One picture: `encode`, `decode`, `restore`, `inspect`. A collection: the Beam transforms `ReadImages`, `EncodeImages`,
-`DecodeImages`, `RestoreImages` and `WriteImages`. Any autoencoder: `open_model`, then `generate`, `embed`, `transform`;
-over a collection `EmbedImages`, `TransformImages`.
+One picture: `encode`, `decode`, `restore`, `inspect`; one out of an archive: `open_archive`. A collection: the Beam
+transforms `ReadImages`, `EncodeImages`, `DecodeImages`, `RestoreImages` and `WriteImages`. Any autoencoder:
+`open_model`, then `generate`, `embed`, `transform`; over a collection `EmbedImages`, `TransformImages`.
 """
 
 from archivae.errors import ArchivaeError
 from archivae.models import open_model
+from archivae.operations.archive import open_archive
 from archivae.operations.decode import decode
 from archivae.operations.embed import embed
 from archivae.operations.encode import encode
@@ -40,6 +41,7 @@ __all__ = [
     "encode",
     "generate",
     "inspect",
+    "open_archive",
     "open_model",
     "restore",
     "transform",

@@ -61,6 +61,14 @@ class UnsafeNameError(StorageError):
     """A name that would land outside the destination."""
 
 
+class NothingFoundError(StorageError):
+    """A source that holds no object."""
+
+
+class ChangedError(StorageError):
+    """An object that is not what it was when it was archived; it was left as it is."""
+
+
 class DestinationError(ArchivaeError):
     """A destination that holds something else than this job would write."""
 

@@ -1,6 +1,6 @@
 """A picture of 300 megapixels, there and back: peak memory and seconds of ``archivae encode`` and ``archivae decode``.
 
-    python -m benchmarks.large [--size 15000 20000] [--pictures FOLDER] [--out FILE]
+    python -m benchmarks.large [--size 15000 20000] [--grey] [--pictures FOLDER] [--out FILE]
 
 The picture is a mosaic of photographs, each continued by its mirror images, saved as a JPEG of quality 92. Each command
 runs in a process of its own; its memory is the most that was resident at once.
@@ -38,13 +38,15 @@ class Cost(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, nargs=2, default=[15_000, 20_000], metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--grey", action="store_true", help="a picture of one channel")
     parser.add_argument("--pictures", type=Path, default=Path("examples/photos"))
     parser.add_argument("--out", type=Path, default=RESULTS / "large.json")
     arguments = parser.parse_args()
     height, width = arguments.size
     with tempfile.TemporaryDirectory(prefix="archivae-large-") as name:
         folder = Path(name)
-        size = write_mosaic(folder / "in" / "mosaic.jpg", height, width, arguments.pictures)
+        path = folder / "in" / "mosaic.jpg"
+        size = write_mosaic(path, height, width, arguments.pictures, "L" if arguments.grey else "RGB")
         costs = {
             "encode": run("encode", folder / "in", folder / "archive"),
             "decode": run("decode", folder / "archive", folder / "out"),
@@ -53,14 +55,21 @@ def main() -> None:
         (decoded,) = (folder / "out").glob("*.png")
         sizes = {"jpeg": size, "avae": archived.stat().st_size, "png": decoded.stat().st_size}
     show(costs, arguments.size, sizes)
-    result = {"size": arguments.size, "bytes": sizes, **{name: cost._asdict() for name, cost in costs.items()}}
+    result = {
+        "size": arguments.size,
+        "grey": arguments.grey,
+        "bytes": sizes,
+        **{name: cost._asdict() for name, cost in costs.items()},
+    }
     write_json(arguments.out, result)
 
 
-def write_mosaic(path: Path, height: int, width: int, photographs: Path) -> int:
-    """Bytes of the file."""
-    pixels = np.empty((height, width, 3), np.uint8)
-    pictures: list[Pixels] = [*read_pictures(photographs).values()]
+def write_mosaic(path: Path, height: int, width: int, photographs: Path, mode: str) -> int:
+    """Bytes of the file. ``mode``: L or RGB."""
+    pictures: list[Pixels] = [
+        np.asarray(Image.fromarray(picture).convert(mode)) for picture in read_pictures(photographs).values()
+    ]
+    pixels = np.empty((height, width, *pictures[0].shape[2:]), np.uint8)
     blocks = [(top, left) for top in range(0, height, BLOCK) for left in range(0, width, BLOCK)]
     for n, (top, left) in enumerate(blocks):
         place = pixels[top : top + BLOCK, left : left + BLOCK]

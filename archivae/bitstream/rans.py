@@ -32,6 +32,7 @@ IntArray = npt.NDArray[np.int32]
 IndexArray = npt.NDArray[np.uint8]
 
 _TOTAL = 1 << PRECISION
+_STRIDE_BITS = 6
 _jit = numba.njit(nogil=True, cache=True)
 
 
@@ -53,12 +54,12 @@ class Tables:
         object.__setattr__(self, "radius", _plain(self.radius))
 
     @cached_property
-    def symbols(self) -> npt.NDArray[np.uint8]:
-        """Symbol of every slot: (tables, 2^14)."""
-        lookup = np.zeros((len(self.radius), _TOTAL), np.uint8)
+    def first_symbols(self) -> npt.NDArray[np.uint8]:
+        """Symbol of the first of every 2^6 slots, from which a search begins: (tables, 2^8), small enough for a cache."""
+        lookup = np.zeros((len(self.radius), _TOTAL >> _STRIDE_BITS), np.uint8)
         for t in range(1, len(self.radius)):
             counts = np.diff(self.cumulative[t, : 2 * int(self.radius[t]) + 3]).astype(np.int64)
-            lookup[t] = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
+            lookup[t] = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)[:: 1 << _STRIDE_BITS]
         return lookup
 
 
@@ -113,17 +114,22 @@ def _encode(values, indices, cumulative, radius, words):  # type: ignore[no-unty
     at = len(words)
     for i in range(len(values) - 1, -1, -1):
         t = indices[i]
-        if t == 0:
-            continue
-        r = np.int32(radius[t])
         value = values[i]
+        if t == 0:
+            if value != 0:
+                return state, at, False
+            continue
+        # Not by abs(): that of the lowest int32 is negative.
+        if value > VALUE_LIMIT or value < -VALUE_LIMIT:
+            return state, at, False
+        r = np.int32(radius[t])
         symbol = value + r
         if symbol < 0 or symbol > 2 * r:
             state, at = _push_escape(state, words, at, abs(value) - r - 1, 1 if value < 0 else 0)
             symbol = 2 * r + 1
         start = np.uint32(cumulative[t, symbol])
         state, at = _push(state, words, at, start, np.uint32(cumulative[t, symbol + 1]) - start, PRECISION)
-    return state, at
+    return state, at, True
 
 
 @_jit
@@ -152,7 +158,7 @@ def _pop_escape(state, words, at, radius):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _decode(state, at, words, indices, cumulative, radius, symbols, out):  # type: ignore[no-untyped-def]
+def _decode(state, at, words, indices, cumulative, radius, first_symbols, out):  # type: ignore[no-untyped-def]
     mask = np.uint64((1 << PRECISION) - 1)
     for i in range(len(indices)):
         t = indices[i]
@@ -160,7 +166,9 @@ def _decode(state, at, words, indices, cumulative, radius, symbols, out):  # typ
             out[i] = 0
             continue
         slot = state & mask
-        symbol = np.int32(symbols[t, slot])
+        symbol = np.int32(first_symbols[t, slot >> np.uint64(_STRIDE_BITS)])
+        while np.uint64(cumulative[t, symbol + 1]) <= slot:
+            symbol += 1
         start = np.uint64(cumulative[t, symbol])
         frequency = np.uint64(cumulative[t, symbol + 1]) - start
         state, at = _refill(frequency * (state >> np.uint64(PRECISION)) + slot - start, words, at)
@@ -188,13 +196,12 @@ def encode_values(values: IntArray, indices: IndexArray, tables: Tables) -> byte
     indices = _table_numbers(indices, tables)
     if values.dtype != np.int32 or values.shape != indices.shape:
         raise ValueError(f"expected int32 values of shape {indices.shape}, found {values.dtype} of {values.shape}")
-    # Not by abs(): that of the lowest int32 is negative.
-    if len(values) and (values.max() > VALUE_LIMIT or values.min() < -VALUE_LIMIT or values[indices == 0].any()):
-        raise ValueError(f"values must lie within {VALUE_LIMIT} and be 0 where the table index is 0")
     values = _plain(values)
     # An escape takes at most 14 + 1 + 5 + 14 bits: two words a value are room enough.
     words = np.empty(2 * len(values) + 2, np.uint32)
-    state, at = _encode(values, indices, tables.cumulative, tables.radius, words)
+    state, at, fits = _encode(values, indices, tables.cumulative, tables.radius, words)
+    if not fits:
+        raise ValueError(f"values must lie within {VALUE_LIMIT} and be 0 where the table index is 0")
     return int(state).to_bytes(8, "little") + words[at:].astype("<u4").tobytes()
 
 
@@ -231,7 +238,9 @@ class ValueDecoder:
         t = self._tables
         indices = _table_numbers(indices, t)
         out = np.empty(len(indices), np.int32)
-        state, at, fits = _decode(self._state, self._at, self._words, indices, t.cumulative, t.radius, t.symbols, out)
+        state, at, fits = _decode(
+            self._state, self._at, self._words, indices, t.cumulative, t.radius, t.first_symbols, out
+        )
         if at > len(self._words):
             raise CorruptBitstreamError(f"the entropy stream ended after {len(self._words)} words, {at} were needed")
         if not fits:

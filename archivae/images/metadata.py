@@ -37,7 +37,10 @@ _TIFF_UNKEPT = {
 # Resources of Photoshop's block: the IPTC records; the resolution and IPTC's checksum, which follow from the rest.
 _PHOTOSHOP_IPTC, _PHOTOSHOP_COMPUTED = 0x0404, (0x03ED, 0x0425)
 
-_PNG_TEXTS_KEPT = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type iptc", "Raw profile type APP1")
+_PNG_XMP = "XML:com.adobe.xmp"
+# ImageMagick's ways to put a block into a PNG's texts.
+_PNG_EXIF = ("Raw profile type exif", "Raw profile type APP1")
+_PNG_IPTC = ("Raw profile type iptc",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ def unkept(image: Image.Image) -> tuple[str, ...]:
     resources = image.info.get("photoshop") or {}
     names += ["Photoshop resources"] if set(resources) - {_PHOTOSHOP_IPTC, *_PHOTOSHOP_COMPUTED} else []
     names += [f"PNG {key}" for key in ("gamma", "chromaticity") if key in image.info]
-    names += [f"text {key!r}" for key in sorted(_texts(image)) if key not in _PNG_TEXTS_KEPT]
+    read = [key for key in (*_PNG_EXIF, *_PNG_IPTC) if _raw_profile(image, (key,))]
+    names += [f"text {key!r}" for key in sorted(_texts(image)) if key not in (_PNG_XMP, *read)]
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         names += [name for tag, name in _TIFF_UNKEPT.items() if tag in image.tag_v2]
     return tuple(names)
@@ -113,9 +117,7 @@ def _texts(image: Image.Image) -> dict[str, str]:
 
 def _plain_exif(image: Image.Image) -> bytes:
     exif = image.info.get("exif") or b""
-    raw = image.info.get("Raw profile type exif")
-    if not exif and raw:
-        exif = _raw_profile(raw)
+    exif = exif or _raw_profile(image, _PNG_EXIF)
     while exif.startswith(b"Exif\x00\x00"):
         exif = exif[6:]
     return exif
@@ -128,13 +130,19 @@ def _iptc(image: Image.Image) -> bytes:
             records = struct.pack(f"{(image.tag_v2.prefix == b'II' and '<') or '>'}{len(records)}I", *records)
         return bytes(records)
     records = (image.info.get("photoshop") or {}).get(_PHOTOSHOP_IPTC, b"")
-    raw = image.info.get("Raw profile type iptc")
-    return _raw_profile(raw) if raw and not records else bytes(records)
+    return bytes(records) or _raw_profile(image, _PNG_IPTC)
 
 
-def _raw_profile(text: str) -> bytes:
-    """ImageMagick's way to put bytes into a PNG: hexadecimal text after three lines of heading."""
-    return bytes.fromhex("".join(text.split("\n")[3:]))
+def _raw_profile(image: Image.Image, keys: tuple[str, ...]) -> bytes:
+    """The block of the first such text: hexadecimal after three lines of heading. None if damaged, or XMP by that name."""
+    for key in keys:
+        try:
+            block = bytes.fromhex("".join(str(image.info.get(key, "")).split("\n")[3:]))
+        except ValueError:
+            continue
+        if block and not block.startswith(b"http:"):
+            return block
+    return b""
 
 
 def _tiff_exif(image: TiffImagePlugin.TiffImageFile) -> bytes:

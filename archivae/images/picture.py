@@ -79,6 +79,7 @@ class Raster:
         metadata: as stored; its orientation has yet to be applied.
         upright: the reader has applied the orientation itself; ``turned`` says which it was.
         reduced_from: bits a sample of the file where the reader could only give fewer; 0 if it gave all.
+        unkept: what of the file is left behind, in words that "not kept" may follow.
         notes: what the reader had to change.
     """
 
@@ -91,6 +92,7 @@ class Raster:
     upright: bool = False
     turned: int = 1
     reduced_from: int = 0
+    unkept: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

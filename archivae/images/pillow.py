@@ -14,7 +14,8 @@ from archivae.errors import ArchivaeError
 # is decoded, against a limit the caller chose, so Pillow's would only contradict it.
 Image.MAX_IMAGE_PIXELS = None
 
-_STRIP = 256  # rows
+STRIP = 256
+"""Rows that are copied at once."""
 
 
 @contextmanager
@@ -65,8 +66,8 @@ def split_alpha(image: Image.Image, has_alpha: bool) -> tuple[np.ndarray, np.nda
     channels, dtype = len(image.getbands()), np.asarray(image.crop((0, 0, 1, 1))).dtype.newbyteorder("=")
     pixels = np.empty((height, width, channels - has_alpha), dtype)
     alpha = np.empty((height, width), dtype) if has_alpha else None
-    for top in range(0, height, _STRIP):  # at once, Pillow would make two more copies of a picture on the way
-        rows = slice(top, min(top + _STRIP, height))
+    for top in range(0, height, STRIP):  # at once, Pillow would make two more copies of a picture on the way
+        rows = slice(top, min(top + STRIP, height))
         strip = np.asarray(image.crop((0, top, width, rows.stop))).reshape(-1, width, channels)
         pixels[rows] = strip[:, :, : channels - has_alpha]
         if alpha is not None:

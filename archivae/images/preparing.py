@@ -47,6 +47,7 @@ def prepare(raster: Raster, format: str, options: ReadOptions) -> Picture:
         format,
         _stripped(metadata, options),
         (
+            *(f"{name} not kept" for name in raster.unkept),
             *raster.notes,
             *([f"orientation {turn} applied"] if turn != 1 else []),
             *depth_notes,
@@ -121,7 +122,7 @@ def _own_bytes(rasters: Rasters, frames: list[Picture], options: ReadOptions) ->
     """Whether the source's own bytes may, must or must never be archived."""
     every = (rasters.first, *rasters.rest)
     lossy = options.keeps_depth and any(r.reduced_from or _is_flattened(r, options) for r in every)
-    told = options.strip_gps and any(without_place(r.metadata) != r.metadata for r in every)
+    told = options.strip_gps and (rasters.count > len(every) or any(map(_may_tell_place, every)))
     forbidden = bool(rasters.damage) or rasters.personal or options.strip_metadata or told
     if lossy and forbidden:
         raise UnsupportedPictureError(
@@ -129,6 +130,11 @@ def _own_bytes(rasters: Rasters, frames: list[Picture], options: ReadOptions) ->
             "and those hold what is to be dropped or are damaged: ask for 8 bits, or keep the original"
         )
     return "must" if lossy else "never" if forbidden else "may"
+
+
+def _may_tell_place(raster: Raster) -> bool:
+    """Whether its file's own bytes do, or hold what nobody looked into: a film, other packets of XMP."""
+    return bool(raster.unkept) or without_place(raster.metadata) != raster.metadata
 
 
 def _is_flattened(raster: Raster, options: ReadOptions) -> bool:

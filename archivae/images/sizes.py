@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
+from PIL import Image
+
 from archivae.errors import DamagedPictureError, PictureTooLargeError
 
 LONGEST_SIDE = 2**32 - 1
@@ -21,3 +25,12 @@ def check_size(height: int, width: int, max_pixels: int, frames: int = 1) -> Non
             f"expected at most {max_pixels:,} pixels, found {width} x {height}{times} = {pixels:,}; "
             "raise the limit if the file can be trusted"
         )
+
+
+def promised_pixels(data: bytes) -> int | None:
+    """The pixels that a file's header promises, of its first frame; None where Pillow does not know the file."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.width * image.height
+    except Exception:  # Pillow raises anything; whoever decodes the file will say what is wrong with it
+        return None

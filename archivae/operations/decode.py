@@ -54,9 +54,7 @@ def decode(
     """
     stream = read_bitstream(data, max_pixels=max_pixels)
     find = partial(find_shipped_codec, accelerator=accelerator) if model is None else _only(model, accelerator)
-    picture = decode_first(stream, find)
-    samples = picture.pixels if picture.deep is None else picture.deep
-    return samples if picture.alpha is None else np.dstack([samples, picture.alpha])
+    return as_array(decode_first(stream, find))
 
 
 def decode_first(stream: Bitstream, find_codec: FindCodec) -> Picture:
@@ -66,9 +64,15 @@ def decode_first(stream: Bitstream, find_codec: FindCodec) -> Picture:
     return decode_learned([stream], find_codec)[0]
 
 
-def decode_stream(stream: Bitstream, find_codec: FindCodec) -> Picture:
-    """The picture of a parsed bitstream, with all its frames."""
-    return with_frames(decode_first(stream, find_codec), stream, find_codec)
+def decode_stream(stream: Bitstream, find_codec: FindCodec, max_pixels: int = MAX_PIXELS) -> Picture:
+    """The picture of a parsed bitstream, with all its frames, which have ``max_pixels`` together at most."""
+    return with_frames(decode_first(stream, find_codec), stream, find_codec, max_pixels)
+
+
+def as_array(picture: Picture) -> np.ndarray:
+    """(H, W, C) in the picture's own depth, alpha as the last channel; the first frame."""
+    samples = picture.pixels if picture.deep is None else picture.deep
+    return samples if picture.alpha is None else np.dstack([samples, picture.alpha])
 
 
 def with_frames(first: Picture, stream: Bitstream, find_codec: FindCodec, max_pixels: int = MAX_PIXELS) -> Picture:

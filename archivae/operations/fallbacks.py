@@ -61,11 +61,11 @@ def smallest_exact(source: Source, rebuild: bool = False) -> Encoded:
         exact.append(Encoded(packed, Coding.LOSSLESS, math.inf, picture.notes))
     if source.data and picture.own_bytes != "never":
         own = archive_file(source, Coding.ORIGINAL, payload=source.data)
-        exact.append(Encoded(own, Coding.ORIGINAL, math.inf, picture.notes))
+        exact.append(Encoded(own, Coding.ORIGINAL, math.inf, ()))  # what reading changed, these bytes still hold
         rebuilt = pack_jpeg(source.data) if rebuild and picture.format == "jpeg" else None
         if rebuilt is not None:
             packed = archive_file(source, Coding.ORIGINAL, payload=rebuilt, optional={REBUILT_TAG: b""})
-            exact.append(Encoded(packed, Coding.ORIGINAL, math.inf, picture.notes))
+            exact.append(Encoded(packed, Coding.ORIGINAL, math.inf, ()))
     return min(exact, key=lambda encoded: len(encoded.data))
 
 

@@ -27,14 +27,13 @@ def join_frames(source: Source, frames: Sequence[Encoded]) -> Encoded:
 
     Its PSNR is the worst frame's; it counts as learned if any frame is.
     """
-    notes = source.picture.notes
     joined = _joined(source, frames) if frames else None
     own = _own(source)
     if joined is None or (own is not None and len(own) <= len(joined.data)):
         assert own is not None
         why = () if joined is None else ("source's own bytes stored: smaller so",)
-        return Encoded(own, Coding.ORIGINAL, math.inf, (*notes, *why))
-    return replace(joined, notes=(*notes, *(f"frame {n}: {note}" for n, note in _later_notes(source))))
+        return Encoded(own, Coding.ORIGINAL, math.inf, why)
+    return replace(joined, notes=(*source.picture.notes, *(f"frame {n}: {note}" for n, note in _later_notes(source))))
 
 
 def _joined(source: Source, frames: Sequence[Encoded]) -> Encoded:

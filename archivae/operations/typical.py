@@ -1,4 +1,4 @@
-"""What each quality gives on average: where a search for a picture's own quality begins.
+"""What each quality gives on average: where a search for a picture's own quality begins, and how large an archive gets.
 
 Means over the 24 Kodak pictures at nine qualities, from benchmarks/results/kodak/rate_distortion.csv. Other models
 and pictures differ; that costs a search a try, never its result.
@@ -7,7 +7,11 @@ and pictures differ; that costs a search a try, never its result.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from fractions import Fraction
 
+from archivae.operations.rate import Quality, Rate, TargetBpp, TargetPsnr, TargetSsim
 from archivae.operations.search import TOP, Curve
 
 _BITS_PER_PIXEL = (0.0813, 0.1311, 0.2155, 0.3493, 0.5499, 0.8258, 1.1778, 1.6183, 2.1889)
@@ -34,3 +38,24 @@ TYPICAL_PSNR = Curve(_STEPS, _PSNR)
 """In dB."""
 TYPICAL_MS_SSIM = Curve(_STEPS, tuple(map(ms_ssim_db, _MS_SSIM)))
 """In dB, see `ms_ssim_db`."""
+
+
+def typical_bits(rate: Rate) -> Fraction:
+    """Bits per pixel of a typical picture at ``rate``, the very same on every machine; where a size is asked for, at most
+    those of the highest quality."""
+    if isinstance(rate, Quality):
+        return _bits_at(rate.steps, _STEPS)
+    if isinstance(rate, TargetPsnr):
+        return _bits_at(rate.db, _PSNR)
+    if isinstance(rate, TargetSsim):
+        return _bits_at(rate.ms_ssim, _MS_SSIM)
+    most = Fraction(_BITS_PER_PIXEL[-1])
+    return min(Fraction(rate.bits), most) if isinstance(rate, TargetBpp) else most
+
+
+def _bits_at(level: float, levels: Sequence[float]) -> Fraction:
+    """On the straight lines between the nine, as fractions: floats may differ in their last digit."""
+    after = min(max(bisect_right(levels, level), 1), len(levels) - 1)
+    low, high, bits, more = map(Fraction, (*levels[after - 1 : after + 1], *_BITS_PER_PIXEL[after - 1 : after + 1]))
+    along = min(max((Fraction(level) - low) / (high - low), Fraction(0)), Fraction(1))
+    return bits + along * (more - bits)

@@ -27,7 +27,11 @@ from archivae.models import (
 )
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
-from archivae.pipeline import evaluate, similar, train
+from archivae.pipeline import archive_commands, evaluate, similar, train
+from archivae.pipeline.archiving import command as archiving
+from archivae.pipeline.archiving.launch import names_policy, selected_job
+from archivae.pipeline.dataflow import status
+from archivae.pipeline.estimate import command as estimate
 from archivae.pipeline.family_options import (
     FAMILY_OPERATIONS,
     FAMILY_WORDS,
@@ -37,7 +41,7 @@ from archivae.pipeline.family_options import (
 )
 from archivae.pipeline.family_run import run_family
 from archivae.pipeline.options import (
-    OPERATIONS,
+    ARCHIVE_HELP,
     RESTORATION_WORDS,
     ArchivaeOptions,
     add_common_arguments,
@@ -46,9 +50,12 @@ from archivae.pipeline.options import (
     add_format_argument,
     add_restoration_arguments,
     add_task_argument,
+    add_watch_arguments,
 )
-from archivae.pipeline.run import DryRun, run
-from archivae.pipeline.summary import summary_lines, summary_table
+from archivae.pipeline.run import DryRun, Submitted, run
+from archivae.pipeline.scheduling import command as scheduling
+from archivae.pipeline.summary import Summary, print_summary
+from archivae.pipeline.watch import keep_watching
 from archivae.storage import read_object
 
 GOOD, DEAD_LETTERS, BAD_USAGE = 0, 1, 2
@@ -59,8 +66,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.ERROR)
     parser = build_parser()
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
-    if arguments.command in OPERATIONS:
+    if arguments.command in _OPERATIONS:
         return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
+    if arguments.command == "verify" and (beam_arguments or arguments.report):
+        return run_and_report(archive_commands.verify_words(arguments) + beam_arguments)
+    if arguments.command == "archive" or (arguments.command == "schedule" and arguments.action == "install"):
+        arguments.beam = beam_arguments
+        return _report_errors(arguments.run, arguments)
     if beam_arguments:
         parser.error(f"unrecognized arguments: {' '.join(beam_arguments)}")
     return _report_errors(arguments.run, arguments)
@@ -75,24 +87,34 @@ def build_parser() -> argparse.ArgumentParser:
     restore = commands.add_parser("restore", help="noise, JPEG artefacts, holes, darkness", epilog=_BEAM_NOTE)
     add_encode_arguments(encode)
     add_decode_arguments(decode)
+    encode.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
+    append = commands.add_parser("append", help="new pictures into new shards of an archive", epilog=_BEAM_NOTE)
+    append.set_defaults(append=True)
+    add_encode_arguments(append)
     add_task_argument(restore)
     add_restoration_arguments(restore)
     add_format_argument(restore)
     similar.add_parser(commands)
     _add_family_parsers(commands)
-    for command in (encode, decode, restore):
+    for command in (encode, append, decode, restore):
         command.add_argument(
             "source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://"
         )
         command.add_argument("destination", help="folder; local or gs://")
         add_common_arguments(command)
+        add_watch_arguments(command)
         command.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     look = commands.add_parser("inspect", help="what is in .avae files")
     look.add_argument("files", nargs="+", metavar="FILE")
     look.add_argument("--json", action="store_true")
     look.set_defaults(run=_inspect)
+    archive_commands.add_parsers(commands)
     train.add_parser(commands)
     evaluate.add_parser(commands)
+    estimate.add_parser(commands)
+    status.add_parser(commands)
+    archiving.add_parser(commands)
+    scheduling.add_parser(commands)
     commands.add_parser("models", help="the models shipped with this release").set_defaults(run=_models)
     return parser
 
@@ -120,8 +142,13 @@ def _add_family_parsers(commands: argparse._SubParsersAction[argparse.ArgumentPa
     add_format_argument(transform)
 
 
-_PASSED_ON = {*RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "max_pixels"}
-_PASSED_ON |= {"share_model", "overwrite", "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS}
+_OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode", "restore": "restore"}
+_OPERATIONS |= {operation: operation for operation in FAMILY_OPERATIONS}
+_PASSED_ON = {
+    *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
+    "share_model", "overwrite", "archive", "append", "shard_size", "watch", "notifications",
+    "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
+}  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
 
@@ -132,23 +159,37 @@ def run_and_report(argv: Sequence[str]) -> int:
 
 def _run_pipeline(argv: list[str]) -> int:
     _refuse_unknown(argv)
-    options = PipelineOptions(argv)
-    operation = options.view_as(ArchivaeOptions).operation
-    result = run_family(options) if operation in FAMILY_OPERATIONS else run(options)
+    by_policy = names_policy(argv)
+    words = selected_job(argv) if by_policy else argv
+    if not words:
+        print("nothing is old enough that is not archived; no job was begun")
+        return GOOD
+    options = PipelineOptions(words)
+    if options.view_as(ArchivaeOptions).operation in FAMILY_OPERATIONS:
+        return _report(run_family(options))
+    named = False if by_policy else None
+    every = options.view_as(ArchivaeOptions).watch
+    if every is not None:
+        return keep_watching(lambda retry_failed: _report(run(words, named=named, retry_failed=retry_failed)), every)
+    return _report(run(words, named=named))
+
+
+def _report(result: Summary | DryRun | Submitted) -> int:
     console = Console()
     if isinstance(result, DryRun):
         console.print(f"would work on {result.objects:,} objects, {result.size:,} bytes; nothing was done")
         return GOOD
-    if result.done:
-        console.print(summary_table(result))
-    for line in summary_lines(result):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if isinstance(result, Submitted):
+        followed = f"job {result.job_id} runs on; archivae status {result.job_id} --project ... --region ..."
+        console.print(followed if result.job_id else "the template is written", soft_wrap=True)
+        return GOOD
+    print_summary(console, result)
     return result.exit_code
 
 
 def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
     """The same words as plain pipeline options."""
-    words = [f"--operation={arguments.command}", f"--output={arguments.destination}"]
+    words = [f"--operation={_OPERATIONS[arguments.command]}", f"--output={arguments.destination}"]
     words += [f"--input={arguments.source}"] if "source" in arguments else []
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON and value is not None}
     for name, value in given.items():
@@ -162,6 +203,8 @@ def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
 
 def _refuse_unknown(argv: list[str]) -> None:
     """Beam drops options it does not know with a warning; a misspelt one must not change what a job does."""
+    if any(word.startswith("--template_location") for word in argv):
+        return  # a Flex Template's parameters were checked against its metadata; its launcher adds words of its own
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     every: set[type[PipelineOptions]] = {ArchivaeOptions, *PipelineOptions.__subclasses__()}
     for options in every:

@@ -16,6 +16,7 @@ FAMILY_WORDS = (
     "weights", "count", "seed", "class_label", "shards", "interpolate", "between_steps", "texture", "size",
     "latent_op", "toward", "amount",
 )  # fmt: skip
+_OF_COLLECTIONS = ("archive", "append", "watch", "notifications")
 _SIZE = re.compile(r"(\d+)x(\d+)")
 
 
@@ -66,6 +67,7 @@ class FamilySettings:
     model: ModelName
     format: str
     accelerator: str
+    accelerator_scope: str
     max_pixels: int
     overwrite: bool
 
@@ -76,12 +78,23 @@ class FamilySettings:
         for name in needed:
             if not getattr(own, name):
                 raise UsageError(f"--{name} is missing")
+        for name in _OF_COLLECTIONS:
+            if getattr(own, name):
+                raise UsageError(f"--{name} does not go with {own.operation}: leave it out")
         if own.max_pixels < 1:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
         return cls(
             own.operation, own.input or "", own.output, ModelName(own.model, own.weights), own.format, own.accelerator,
-            own.max_pixels, own.overwrite,
+            own.accelerator_scope, own.max_pixels, own.overwrite,
         )  # fmt: skip
+
+    @property
+    def reached(self) -> dict[str, str]:
+        """The URIs that workers read and write, by what people call them."""
+        model, weights = self.model.model, self.model.weights
+        places = {"the source": self.source, "the destination": self.destination, "--weights": weights}
+        places |= {"--model": model} if model.endswith(".safetensors") else {}
+        return {word: uri for word, uri in places.items() if uri}
 
     def canonical(self, model_id: str, asked: Any) -> str:
         """JSON of all that decides what is written: equal texts, equal outputs."""

@@ -1,4 +1,4 @@
-"""The pipelines, as Beam graphs: plan, read, work, write."""
+"""The pipelines, as Beam graphs: plan, read, work, write, and for an archive of shards: pack."""
 
 from __future__ import annotations
 
@@ -15,26 +15,53 @@ from archivae.transforms import (
     EncodeImages,
     Item,
     Job,
+    PackShards,
+    PlanChecks,
+    PlanMembers,
     PlanWork,
+    ReadNotifications,
     ReadObjects,
+    RecordRows,
     RestoreImages,
+    VerifyPictures,
+    VerifyWhole,
     WriteImages,
 )
 
 
-def build(root: beam.Pipeline, settings: Settings, job: Job) -> PCollection[ManifestRow]:
-    """The whole way of a collection."""
-    work = {"encode": _encode, "decode": _decode, "restore": _restore}[settings.operation](settings, job)
+def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> PCollection[ManifestRow]:
+    """The whole way of a collection. ``hint``: the accelerator that the step with the model needs, empty for none."""
+    if settings.operation == "verify":
+        return _build_verify(root, settings, job, hint)
+    work = hinted({"encode": _encode, "decode": _decode, "restore": _restore}[settings.operation](settings, job), hint)
+    planned = root | "Plan" >> _plan(settings, job)
     write = WriteImages(
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
     )
-    return (
-        root
-        | "Plan" >> PlanWork(job)
-        | "Read" >> ReadObjects(pictures_only=not job.named)
-        | job.operation.title() >> work
-        | "Write" >> write
+    rows = (
+        planned | "Read" >> ReadObjects(pictures_only=not job.named) | job.operation.title() >> work | "Write" >> write
     )
+    if job.shards is not None:
+        _ = (planned, rows) | "Pack" >> PackShards(job)
+    return rows
+
+
+def hinted(work: beam.PTransform, hint: str) -> beam.PTransform:
+    """``work`` with the accelerator that it needs, if it needs one."""
+    return work.with_resource_hints(accelerator=hint) if hint else work
+
+
+def _build_verify(root: beam.Pipeline, settings: Settings, job: Job, hint: str) -> PCollection[ManifestRow]:
+    work = hinted(VerifyPictures(job, settings.accelerator), hint)
+    checks, unread = root | "Plan" >> PlanChecks(job, settings.share, settings.against)
+    found = (checks | "Verify" >> work, root | "Whole" >> VerifyWhole(job), unread)
+    return found | beam.Flatten() | "Record" >> RecordRows(job.destination, run=job.run, step=job.operation)
+
+
+def _plan(settings: Settings, job: Job) -> beam.PTransform[beam.Pipeline, Item]:
+    if settings.notifications:
+        return ReadNotifications(settings.notifications, job)
+    return PlanWork(job) if job.shards is None else PlanMembers(job)
 
 
 def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:

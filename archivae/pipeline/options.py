@@ -12,8 +12,9 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import UsageError
-from archivae.images import DEFAULT_OPTIONS, ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
-from archivae.models import ACCELERATORS, DEFAULT_MODEL
+from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
+from archivae.models import ACCELERATORS, DEFAULT_MODEL, shipped_codecs
+from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 from archivae.operations.restoration import RESTORE_TASKS, Restoration
 from archivae.pipeline.family_options import (
@@ -22,10 +23,13 @@ from archivae.pipeline.family_options import (
     add_transform_arguments,
     add_weights_argument,
 )
+from archivae.pipeline.quantities import bytes_of, share_of
 
-COLLECTION_OPERATIONS = ("encode", "decode", "restore")
-OPERATIONS = (*COLLECTION_OPERATIONS, *FAMILY_OPERATIONS)
+OPERATIONS = ("encode", "decode", "restore", "verify", *FAMILY_OPERATIONS)
 RESTORATION_WORDS = ("strength", "masks", "mask_colour", "restorers")
+SCOPES = ("step", "job")
+ARCHIVE_HELP = "pack the files into tar shards with an index"
+DEFAULT_SHARD_SIZE = f"{SHARD_BYTES >> 20}MiB"
 
 
 class ArchivaeOptions(PipelineOptions):
@@ -34,24 +38,30 @@ class ArchivaeOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--operation", choices=OPERATIONS, help="what to do with each object")
-        parser.add_argument("--input", help="folder, glob, object or list of URIs")
-        parser.add_argument("--output", help="destination folder")
+        parser.add_argument("--input", help="folder, glob, object or list of URIs; to verify: an archive")
+        parser.add_argument("--output", help="destination folder; of verify: the report's")
+        parser.add_argument("--policy", help="a policy file: encode what it selects, in place of the three above")
         add_encode_arguments(parser)
         add_decode_arguments(parser)
+        add_verify_arguments(parser)
         add_task_argument(parser)
         add_weights_argument(parser)
         add_generate_arguments(parser)
         add_transform_arguments(parser)
         add_common_arguments(parser)
+        parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
+        add_watch_arguments(parser)
+        parser.add_argument("--append", action="store_true", help="put what is new into new shards of an archive")
 
 
 def add_encode_arguments(parser: Any) -> None:
     """The options of encode alone."""
     add_rate_arguments(parser)
+    add_read_arguments(parser)
+    add_archive_arguments(parser)
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, help="a shipped model or a .safetensors file (default: photo)"
     )
-    add_read_arguments(parser)
     parser.add_argument("--restore", choices=RESTORE_TASKS, help="restore each picture before it is encoded")
     add_restoration_arguments(parser)
 
@@ -84,28 +94,16 @@ def add_restoration_arguments(parser: Any) -> None:
     )
 
 
-def add_read_arguments(parser: Any) -> None:
-    """How pictures are read: the fields of `ReadOptions`."""
+def add_watch_arguments(parser: Any) -> None:
+    """How new objects are taken as they come."""
     parser.add_argument(
-        "--depth",
-        choices=("8", "keep"),
-        default="8",
-        help="samples finer than 8 bits: reduced (default), or kept, losslessly",
+        "--watch", metavar="SECONDS", type=float, help="do not end: look for new and changed objects again and again"
     )
     parser.add_argument(
-        "--frames",
-        choices=("first", "all"),
-        default="first",
-        help="of animations and pages: the first (default), or all",
+        "--notifications",
+        metavar="SUBSCRIPTION",
+        help="do not end: take the objects below the source that Pub/Sub tells of, projects/.../subscriptions/...",
     )
-    flags = {
-        "strip_metadata": "drop EXIF, XMP and IPTC",
-        "strip_gps": "drop where pictures were taken from EXIF and XMP",
-        "tolerant": "take what can be decoded of damaged files, with a note",
-        "keep_dicom_tags": "archive DICOM files with all that they say of patients",
-    }
-    for name, meaning in flags.items():
-        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)
 
 
 def add_rate_arguments(parser: Any) -> None:
@@ -142,15 +140,63 @@ def add_rate_arguments(parser: Any) -> None:
     parser.add_argument("--lossless", action="store_true", help="instead of --quality: the very pixels back")
 
 
+def add_read_arguments(parser: Any) -> None:
+    """How pictures are read: the fields of `ReadOptions`."""
+    parser.add_argument(
+        "--depth",
+        choices=("8", "keep"),
+        default="8",
+        help="samples finer than 8 bits: reduced (default), or kept, losslessly",
+    )
+    parser.add_argument(
+        "--frames",
+        choices=("first", "all"),
+        default="first",
+        help="of animations and pages: the first (default), or all",
+    )
+    flags = {
+        "strip_metadata": "drop EXIF, XMP and IPTC",
+        "strip_gps": "drop where pictures were taken from EXIF and XMP",
+        "tolerant": "take what can be decoded of damaged files, with a note",
+        "keep_dicom_tags": "archive DICOM files with all that they say of patients",
+    }
+    for name, meaning in flags.items():
+        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)
+
+
+def add_archive_arguments(parser: Any) -> None:
+    """What is to be said of an archive's shards."""
+    parser.add_argument(
+        "--shard_size",
+        "--shard-size",
+        default=DEFAULT_SHARD_SIZE,
+        metavar="SIZE",
+        help=f"with shards: what each shall take, about, such as 64MiB or 1GiB (default: {DEFAULT_SHARD_SIZE})",
+    )
+
+
 def add_decode_arguments(parser: Any) -> None:
     """The options of decode alone."""
     add_format_argument(parser)
+    add_profile_argument(parser)
+
+
+def add_profile_argument(parser: Any) -> None:
+    """What colours decoded pictures are in."""
     parser.add_argument(
         "--restore_profile",
         "--restore-profile",
         action="store_true",
         help="convert colours back to the source's profile, and write it along (default: sRGB)",
     )
+
+
+def add_verify_arguments(parser: Any) -> None:
+    """The options of verify alone."""
+    parser.add_argument(
+        "--sample", default="1%", metavar="P%", help="decode so many pictures, at random (default: 1%%)"
+    )
+    parser.add_argument("--against", metavar="SRC", help="folder of the originals: compare their SHA-256, and the PSNR")
 
 
 def add_format_argument(parser: Any) -> None:
@@ -161,6 +207,13 @@ def add_format_argument(parser: Any) -> None:
 def add_common_arguments(parser: Any) -> None:
     """The options that every operation has."""
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
+    parser.add_argument(
+        "--accelerator_scope",
+        "--accelerator-scope",
+        choices=SCOPES,
+        default="step",
+        help="on Dataflow: a GPU for the steps that hold the model (default), or for every worker of the job",
+    )
     parser.add_argument(
         "--share_model",
         "--share-model",
@@ -190,12 +243,20 @@ class Settings:
     model: str
     format: str
     accelerator: str
+    accelerator_scope: str
     share_model: bool
     max_pixels: int
     overwrite: bool
-    reading: ReadOptions = DEFAULT_OPTIONS
-    restore_profile: bool = False
-    restoration: Restoration | None = None
+    archive: bool
+    append: bool
+    shard_size: int
+    reading: ReadOptions
+    restore_profile: bool
+    share: float
+    against: str
+    watch: float | None
+    notifications: str
+    restoration: Restoration | None
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -206,19 +267,45 @@ class Settings:
                 raise UsageError(f"--{name} is missing")
         if own.max_pixels < 1:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
+        archive = own.archive or own.append
+        if archive and (own.operation != "encode" or own.overwrite):
+            known = {"restore": "restore, which makes none", "encode": "--overwrite"}
+            other = known.get(own.operation, f"{own.operation}, which knows an archive by itself")
+            raise UsageError(
+                f"--archive and --append do not go with {other}: leave one out, or take another destination"
+            )
+        if own.watch is not None and own.watch < 1:
+            raise UsageError(f"--watch must be at least 1 second, found {own.watch:g}")
+        if (own.watch or own.notifications) and (archive or own.overwrite):
+            raise UsageError("--watch and --notifications do not go with --archive, --append or --overwrite")
+        if own.watch and own.notifications:
+            raise UsageError("--watch lists again and again, --notifications is told: choose one of them")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
-            own.accelerator, own.share_model, own.max_pixels, own.overwrite,
+            own.accelerator, own.accelerator_scope, own.share_model, own.max_pixels, own.overwrite,
+            archive, own.append, bytes_of(own.shard_size, "--shard-size"),
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
+            share_of(own.sample, "--sample"), own.against or "",
+            own.watch, own.notifications or "",
             _restoration(own),
         )  # fmt: skip
+
+    @property
+    def reached(self) -> dict[str, str]:
+        """The URIs that workers read and write, by what people call them."""
+        model = {} if self.model in shipped_codecs() else {"--model": self.model}
+        against = {"--against": self.against} if self.against else {}
+        return {"the source": self.source, "the destination": self.destination, **against, **model}
 
     def canonical(self, model_id: str, restorer_ids: Mapping[str, str] = MappingProxyType({})) -> str:
         """JSON of all that decides what is written: equal texts, equal outputs. ``restorer_ids``: by task."""
         decisive: dict[str, Any] = {"operation": self.operation}
         if self.operation == "encode":
             decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
+            decisive |= {"shard_size": self.shard_size} if self.archive else {}
+        elif self.operation == "verify":
+            decisive |= {"share": self.share} | ({"against": self.against} if self.against else {})
         else:
             decisive |= {"format": self.format}
         if self.operation == "decode" and self.restore_profile:

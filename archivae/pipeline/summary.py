@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rich import box
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,9 +17,14 @@ from archivae.storage import ManifestRow, read_fragment, read_fragments
 TABLE_ROWS = 40
 """A table shows so many pictures at most; the totals count all."""
 
+_PAST = {"verify": "verified; the report is in", "embed": "embedded into", "transform": "transformed into"}
+
 
 class RunJob(Protocol):
-    """Where a run wrote, and under which id."""
+    """What a run did, where it wrote, and under which id."""
+
+    @property
+    def operation(self) -> str: ...
 
     @property
     def destination(self) -> str: ...
@@ -51,32 +57,52 @@ class Summary:
         return 1 if self.failed else 0
 
 
-def read_summary(job: RunJob, skipped: int, seconds: float, operation: str) -> Summary:
+def read_summary(job: RunJob, skipped: int, seconds: float) -> Summary:
     """The rows of ``job``'s run; those of earlier runs are left out."""
+    rows = _rows_of(job.destination, job.run, newest=True)
+    return Summary(job.operation, job.destination, rows, skipped, seconds)
+
+
+def read_run(destination: str, run: str, skipped: int) -> Summary:
+    """The same for a run of which only the id is known, in any case of letters; seconds from its rows' first to last."""
+    rows = _rows_of(destination, run, newest=False)
+    times = [row.written for row in rows]
+    operation = rows[0].operation if rows else "encode"
+    return Summary(operation, destination, rows, skipped, max(times) - min(times) if times else 0.0)
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """The table, and the lines below it."""
+    if summary.done:
+        console.print(summary_table(summary))
+    for line in summary_lines(summary):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _rows_of(destination: str, run: str, newest: bool) -> tuple[ManifestRow, ...]:
+    """The run's rows by name; ``newest``: no later run wrote there, so the last fragment is this run's or it has none."""
     rows: dict[str, ManifestRow] = {}
-    for uri in reversed(read_fragments(job.destination)):
-        fragment = [row for row in read_fragment(uri) if row.run == job.run]
-        if not fragment:
+    for uri in reversed(read_fragments(destination)):
+        fragment = [row for row in read_fragment(uri) if row.run.lower() == run.lower()]
+        if not fragment and (rows or newest):
             break  # fragments are named by time: what is older is another run's
         rows |= {row.source: row for row in fragment if row.source not in rows}
-    ordered = tuple(sorted(rows.values(), key=lambda row: row.name))
-    return Summary(operation, job.destination, ordered, skipped, seconds)
+    return tuple(sorted(rows.values(), key=lambda row: row.name))
 
 
 def past_tense(operation: str) -> str:
-    """
+    """What a run did, before its destination.
+
     >>> past_tense("encode"), past_tense("embed"), past_tense("transform")
-    ('encoded', 'embedded', 'transformed')
+    ('encoded into', 'embedded into', 'transformed into')
     """
-    return f"{operation}d" if operation.endswith("e") else {"embed": "embedded"}.get(operation, f"{operation}ed")
+    return _PAST.get(operation, f"{operation}d into")
 
 
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
     table = Table(
-        title=f"{past_tense(summary.operation)} into {escape(summary.destination)}",
-        title_justify="left",
-        box=box.SIMPLE,
+        title=f"{past_tense(summary.operation)} {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
     )
     table.add_column("picture", overflow="fold")
     for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", _last_column(summary)):

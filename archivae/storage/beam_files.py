@@ -1,8 +1,8 @@
-"""Any other scheme that Beam has a file system for (``s3://``, ``hdfs://``, ...) as a store that can be read."""
+"""Any other scheme that Beam has a file system for (``hdfs://``, ``azfs://``, ...) as a store that can be read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata, FileSystem
@@ -46,9 +46,47 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     return data
 
 
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
+    """``length`` bytes from ``offset`` on; fewer where the object ends before."""
+    uncompressed = CompressionTypes.UNCOMPRESSED
+    with _explained("read", uri), _file_system(uri).open(uri, compression_type=uncompressed) as file:
+        file.seek(offset)
+        data: bytes = file.read(length)
+    return data
+
+
 def write(uri: str, data: bytes, scratch: str) -> str:
     """Refused: Beam's writers promise neither atomicity nor a checksum."""
-    raise StorageError(f"cannot write {uri!r}: expected a local or gs:// destination; choose one of these")
+    raise _read_only("write", uri)
+
+
+def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
+    """Refused, as `write` is."""
+    raise _read_only("write", uri)
+
+
+def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+    """Refused, as `write` is."""
+    raise _read_only("write", uri)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """Refused, as `delete` is."""
+    raise _read_only("delete", uri)
+
+
+def delete(uri: str) -> None:
+    """Refused: Beam's own would take the name for a pattern."""
+    raise _read_only("delete", uri)
+
+
+def clear(folder: str) -> None:
+    """Refused, as `delete` is."""
+    raise _read_only("delete", folder)
+
+
+def _read_only(verb: str, uri: str) -> StorageError:
+    return StorageError(f"cannot {verb} {uri!r}: expected a local, gs:// or s3:// destination; choose one of these")
 
 
 def _file_system(uri: str) -> FileSystem:
@@ -57,7 +95,7 @@ def _file_system(uri: str) -> FileSystem:
 
 def _stored(metadata: FileMetadata, name: str) -> StoredObject:
     size, updated = metadata.size_in_bytes, metadata.last_updated_in_seconds
-    return StoredObject(metadata.path, name, size, f"beam:{size}:{updated}")
+    return StoredObject(metadata.path, name, size, f"beam:{size}:{updated}", updated or 0.0)
 
 
 @contextmanager

@@ -6,28 +6,44 @@ import base64
 import io
 import mimetypes
 import os
+import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import google.auth
 import google_crc32c
 import requests
-from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed, Unauthorized
+from google.api_core.exceptions import (
+    BadRequest,
+    Forbidden,
+    GoogleAPIError,
+    NotFound,
+    PreconditionFailed,
+    RequestRangeNotSatisfiable,
+    Unauthorized,
+)
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Bucket, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from archivae.errors import StorageError, UsageError
 from archivae.storage.names import is_below
 from archivae.storage.store import StoredObject, too_large
+from archivae.storage.threads import map_in_order
 
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _WRITE_TRIES = 5
+_READ_TRIES = 3
 # All that an entry needs, which is a tenth of what a page would hold otherwise.
-_LISTED = "items(name,size,generation,crc32c),nextPageToken"
+_LISTED = "items(name,size,generation,crc32c,timeCreated),nextPageToken"
+
+PATIENCE: dict[str, Any] = {"retry": DEFAULT_RETRY, "timeout": 60.0}
+"""Of every request: 408, 429, 5xx, torn and silent connections are tried again, after 1 s, 2 s, 4 s, ... within two minutes
+(times a random share); an answer that gives no byte for ``timeout`` seconds counts as silent."""
 
 _clients: dict[tuple[int, str], Client] = {}
 _clients_lock = threading.Lock()
@@ -48,9 +64,13 @@ def stat(uri: str) -> StoredObject | None:
     bucket, key = _split(uri)
     if not key or key.endswith("/"):
         return None
-    with _explained("look up", uri):
-        blob = client().bucket(bucket).get_blob(key)
-    return None if blob is None else StoredObject(uri, key.rsplit("/", 1)[-1], blob.size, _fingerprint(blob))
+    with explained("look up", uri):
+        blob = client().bucket(bucket).get_blob(key, **PATIENCE)
+    return (
+        None
+        if blob is None
+        else StoredObject(uri, key.rsplit("/", 1)[-1], blob.size, _fingerprint(blob), _written(blob))
+    )
 
 
 def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
@@ -61,22 +81,43 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
     bucket, key = _split(folder)
     root = f"{key.removesuffix('/')}/" if key else ""
     skipped = skip if skip and is_below(skip, f"gs://{bucket}/{root}") else None
-    with _explained("list", folder):
-        found = client().list_blobs(bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED)
+    with explained("list", folder):
+        found = client().list_blobs(
+            bucket, prefix=root + start, delimiter="/" if depth == 1 else None, fields=_LISTED, **PATIENCE
+        )
         for blob in found:
             uri = f"gs://{bucket}/{blob.name}"
             placeholder = blob.name.endswith("/") and not blob.size
             if not placeholder and not (skipped and is_below(uri, skipped)):
-                yield StoredObject(uri, blob.name[len(root) :], blob.size, _fingerprint(blob))
+                yield StoredObject(uri, blob.name[len(root) :], blob.size, _fingerprint(blob), _written(blob))
 
 
 def read(uri: str, limit: int | None, generation: int | None) -> bytes:
-    """All bytes, their CRC-32C verified; with ``generation``, of that version or not at all."""
-    bucket, key = _split_object(uri)
-    sink = _BoundedBuffer(uri, limit)
-    with _explained("read", uri):
+    """All bytes, their CRC-32C verified; with ``generation``, of that version or not at all.
+
+    What arrives damaged is read again, three times in all.
+    """
+    bucket, key = split_object(uri)
+    blob = client().bucket(bucket).blob(key, generation=generation)
+    with explained("read", uri):
+        for _ in range(_READ_TRIES - 1):
+            with suppress(DataCorruption):
+                return _download(blob, uri, limit)
+        return _download(blob, uri, limit)
+
+
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
+    """``length`` bytes from ``offset`` on; fewer where the object ends before. GCS has no checksum of a part."""
+    bucket, key = split_object(uri)
+    if length <= 0:
+        return b""
+    sink = _BoundedBuffer(uri, length)
+    with explained("read", uri):
         blob = client().bucket(bucket).blob(key, generation=generation)
-        blob.download_to_file(sink, checksum="crc32c")
+        try:
+            blob.download_to_file(sink, start=offset, end=offset + length - 1, checksum=None, **PATIENCE)
+        except RequestRangeNotSatisfiable:  # the object ends before
+            return b""
     return sink.getvalue()
 
 
@@ -86,13 +127,83 @@ def write(uri: str, data: bytes, scratch: str) -> str:
     An object that holds these very bytes already counts as written: it is most often our own, from an upload that
     was retried after its answer got lost.
     """
-    bucket_name, key = _split_object(uri)
-    with _explained("write", uri):
+
+    def send(blob: Blob, kind: str, generation: int) -> None:
+        blob.upload_from_string(data, content_type=kind, checksum="crc32c", if_generation_match=generation, **PATIENCE)
+
+    return _write(uri, send, len(data), google_crc32c.value(data))
+
+
+def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
+    """The same for an object too large for memory: it is gathered on this machine's disk, then uploaded."""
+    with tempfile.TemporaryFile() as file:
+        crc = 0
+        for piece in pieces:
+            file.write(piece)
+            crc = google_crc32c.extend(crc, piece)
+        size = file.tell()
+
+        def send(blob: Blob, kind: str, generation: int) -> None:
+            options: dict[str, Any] = {
+                "rewind": True,
+                "size": size,
+                "content_type": kind,
+                "checksum": "crc32c",
+                **PATIENCE,
+            }
+            blob.upload_from_file(file, if_generation_match=generation, **options)
+
+        return _write(uri, send, size, crc)
+
+
+def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+    """Upload under the precondition that the object is of the generation in ``expected``, or that there is none."""
+    bucket_name, key = split_object(uri)
+    with explained("write", uri):
+        bucket = client().bucket(bucket_name)
+
+        def send(blob: Blob, kind: str, generation: int) -> None:
+            blob.upload_from_string(
+                data, content_type=kind, checksum="crc32c", if_generation_match=generation, **PATIENCE
+            )
+
+        blob = _upload(bucket, key, send, 0 if expected is None else _generation(expected))
+    # What stands there may be our own, from an upload that was retried after its answer got lost.
+    ours = blob is not None and (blob.size, blob.crc32c) == (len(data), _spelled(google_crc32c.value(data)))
+    return _fingerprint(blob) if ours else None
+
+
+def delete(uri: str) -> None:
+    """Delete one object; nothing if it is not there."""
+    bucket, key = split_object(uri)
+    with explained("delete", uri), suppress(NotFound):
+        client().bucket(bucket).blob(key).delete(**PATIENCE)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """Delete the object if it is of the generation in ``expected``."""
+    bucket, key = split_object(uri)
+    with explained("delete", uri), suppress(NotFound, PreconditionFailed):
+        client().bucket(bucket).blob(key).delete(if_generation_match=_generation(expected), **PATIENCE)
+        return True
+    return False
+
+
+def clear(folder: str) -> None:
+    """Delete every object below ``folder``."""
+    for _ in map_in_order(delete, [entry.uri for entry in walk(folder)]):
+        pass
+
+
+def _write(uri: str, send: Callable[[Blob, str, int], None], size: int, crc: int) -> str:
+    """Have ``send`` upload, until the object is the one of this size and CRC-32C; its fingerprint."""
+    bucket_name, key = split_object(uri)
+    with explained("write", uri):
         bucket = client().bucket(bucket_name)
         generation = 0
         for _ in range(_WRITE_TRIES):
-            blob = _upload(bucket, key, data, generation)
-            if blob is not None and blob.size == len(data) and blob.crc32c == _crc32c(data):
+            blob = _upload(bucket, key, send, generation)
+            if blob is not None and blob.size == size and blob.crc32c == _spelled(crc):
                 return _fingerprint(blob)
             generation = 0 if blob is None else blob.generation
     raise StorageError(
@@ -101,15 +212,31 @@ def write(uri: str, data: bytes, scratch: str) -> str:
     )
 
 
-def _upload(bucket: Bucket, key: str, data: bytes, generation: int) -> Blob | None:
-    """The object after an attempt to replace ``generation`` (0: none) by ``data``; whose bytes they are is unknown."""
+def _upload(bucket: Bucket, key: str, send: Callable[[Blob, str, int], None], generation: int) -> Blob | None:
+    """The object after an attempt to replace ``generation`` (0: none); whose bytes they are is unknown."""
     blob = bucket.blob(key)
-    kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
     try:
-        blob.upload_from_string(data, content_type=kind, checksum="crc32c", if_generation_match=generation)
+        send(blob, mimetypes.guess_type(key)[0] or "application/octet-stream", generation)
     except PreconditionFailed:
-        return bucket.get_blob(key)
+        return bucket.get_blob(key, **PATIENCE)
+    except BadRequest as error:
+        if "crc32c" in str(error).lower():  # damaged on its way, and refused for it
+            return None
+        raise
     return blob
+
+
+def _download(blob: Blob, uri: str, limit: int | None) -> bytes:
+    """The bytes of an object, checked as a whole. DataCorruption if they are not what its CRC-32C says."""
+    sink = _BoundedBuffer(uri, limit)
+    blob.download_to_file(sink, checksum="crc32c", **PATIENCE)
+    data = sink.getvalue()
+    # The client checks what comes in one piece alone, not what it went on with after a torn connection. Of an object
+    # that is stored compressed the checksum is that of the compressed bytes.
+    stored_plainly = blob.content_encoding in (None, "", "identity")
+    if stored_plainly and blob.crc32c not in (None, _spelled(google_crc32c.value(data))):
+        raise DataCorruption(None, f"expected the CRC-32C {blob.crc32c}")
+    return data
 
 
 class _BoundedBuffer(io.BytesIO):
@@ -141,24 +268,32 @@ def _split(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _split_object(uri: str) -> tuple[str, str]:
+def split_object(uri: str) -> tuple[str, str]:
     bucket, key = _split(uri)
     if not key:
         raise UsageError(f"expected an object, gs://bucket/name, found the bucket {uri!r}; name the object")
     return bucket, key
 
 
-def _crc32c(data: bytes) -> str:
-    """As GCS spells it: big-endian, base64."""
-    return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+def _spelled(crc: int) -> str:
+    """A CRC-32C as GCS spells it: big-endian, base64."""
+    return base64.b64encode(crc.to_bytes(4, "big")).decode()
+
+
+def _written(blob: Blob) -> float:
+    return blob.time_created.timestamp() if blob.time_created else 0.0
 
 
 def _fingerprint(blob: Blob) -> str:
     return f"gcs:{blob.generation}:{blob.crc32c}"
 
 
+def _generation(fingerprint: str) -> int:
+    return int(fingerprint.split(":")[1])
+
+
 @contextmanager
-def _explained(verb: str, uri: str) -> Iterator[None]:
+def explained(verb: str, uri: str) -> Iterator[None]:
     """Say what failed and what to do; of an authentication error nothing is quoted, for it may quote a secret."""
     try:
         yield

@@ -2,73 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, groupby, islice
 
-from archivae.errors import StorageError, UsageError
+from archivae.errors import NothingFoundError, UsageError
 from archivae.storage.globs import parse_glob
 from archivae.storage.names import common_folder, is_below, is_own, normal, plain, scheme_of
 from archivae.storage.objects import stat_object, store_of
+from archivae.storage.packs import is_pack, list_pack, stem
 from archivae.storage.store import MISSING, StoredObject
+from archivae.storage.tfrecord import is_tfrecord
 from archivae.storage.threads import map_in_order
-from archivae.storage.uri_lists import is_uri_list, read_uri_list
+from archivae.storage.uri_lists import is_uri_list, read_given_names, read_uri_list
+
+_LISTED_TOGETHER = 512
+"""Objects of a list that are looked up by one worker."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a source one worker lists: ``objects`` as they are, members of ``packs``, or ``uris`` to be looked up.
+
+    ``packs`` and ``uris`` go with names: of the folder that a pack's members come in, and of each object.
+    """
+
+    objects: tuple[StoredObject, ...] = ()
+    packs: tuple[tuple[StoredObject, str], ...] = ()
+    uris: tuple[tuple[str, str], ...] = ()
+
+
+def list_part(part: Part) -> Iterator[StoredObject]:
+    """The objects of a part, sorted by name."""
+    members = (list_pack(pack, folder) for pack, folder in part.packs)
+    named = map_in_order(lambda pair: _named(*pair), part.uris)
+    found = chain(part.objects, chain.from_iterable(members), named)
+    return (entry for entry in found if not is_own(entry.name))
 
 
 def list_source(source: str, *, exclude: str | None = None) -> Iterator[StoredObject]:
-    """The objects of a folder, a glob, a single object or a file that lists objects, sorted by name.
+    """The objects of a folder, a glob, a single object, a file that lists objects or packs of them, sorted by name.
 
     ``source``: a local path, ``file://`` or ``gs://``; what exists literally wins over its reading as a glob. Names
     are relative to the folder, to the part of a glob before its first wildcard, or to the longest folder that all
-    listed objects share. Objects that a list names but that do not exist come with size -1 and the fingerprint
-    ``missing``. What lies in a folder called ``_archivae`` is left out, and so is what lies under ``exclude`` if that
-    is strictly inside the source. Listing goes on while the iterator is drawn; only a list of objects is read at once.
+    listed objects share, unless the list names them itself. Objects that a list names but that do not exist come with
+    size -1 and the fingerprint ``missing``. What lies in a folder called ``_archivae`` is left out, and so is what lies
+    under ``exclude`` if that is strictly inside the source. Listing goes on while the iterator is drawn; only a list of
+    objects is read at once, and the names in one pack.
+
+    Packs are tar files, given by their names or by a glob that ends as theirs do, as lists are; of several each is a
+    folder of its name. Those that merely lie in a folder are objects as any others.
 
     StorageError if nothing matches, UsageError for a list that is none.
     """
+    found = chain.from_iterable(map(list_part, list_parts(source, exclude=exclude)))
+    first = next(found, None)
+    if first is None:
+        raise _nothing_in(source)
+    return chain([first], found)
+
+
+def list_parts(source: str, *, exclude: str | None = None) -> Iterator[Part]:
+    """`list_source` in parts that workers may list each for itself. StorageError if there is none."""
     skip = normal(exclude) if exclude else None
     for reading in (_as_object, _as_folder, _as_glob):
-        entries = (entry for entry in reading(source, skip) if not is_own(entry.name))
-        first = next(entries, None)
+        parts = reading(source, skip)
+        first = next(parts, None)
         if first is not None:
-            return chain([first], entries)
-    raise StorageError(
+            return chain([first], parts)
+    raise _nothing_in(source)
+
+
+def _nothing_in(source: str) -> NothingFoundError:
+    return NothingFoundError(
         f"expected objects under {source!r}, found none; check the name: "
-        f"a folder, a file, a glob such as 'photos/**/*.jpg', or a .txt, .lst, .csv or .parquet list of URIs"
+        f"a folder, a file, a glob such as 'photos/**/*.jpg', a .txt, .lst, .csv or .parquet list of URIs, "
+        f"a .tar, a .tfrecord"
     )
 
 
-def _as_object(source: str, skip: str | None) -> Iterator[StoredObject]:
+def _as_object(source: str, skip: str | None) -> Iterator[Part]:
     # A closing slash says folder, and normal() would take it off a local path.
     found = None if source.endswith("/") else stat_object(source)
     if found is None:
         return iter(())
-    return _listed(found.uri, skip) if is_uri_list(found.uri) else iter([found])
+    if is_uri_list(found.uri):
+        return _listed([found.uri], skip)
+    return iter([Part(packs=((found, ""),)) if is_pack(found.uri) else Part((found,))])
 
 
-def _as_folder(source: str, skip: str | None) -> Iterator[StoredObject]:
-    return store_of(source).walk(normal(source), skip=skip)
+def _as_folder(source: str, skip: str | None) -> Iterator[Part]:
+    return _together(store_of(source).walk(normal(source), skip=skip))
 
 
-def _as_glob(source: str, skip: str | None) -> Iterator[StoredObject]:
+def _as_glob(source: str, skip: str | None) -> Iterator[Part]:
     # Parsed before it is made absolute: brackets in the working directory's name are no wildcards.
     glob = parse_glob(plain(source))
     if glob is None:
         return iter(())
     found = store_of(glob.root).walk(normal(glob.root or "."), start=glob.start, depth=glob.depth, skip=skip)
-    return (entry for entry in found if glob.names.match(entry.name))
+    matching = (entry for entry in found if glob.names.match(entry.name) and not is_own(entry.name))
+    if is_uri_list(source):
+        return _listed([entry.uri for entry in matching], skip)
+    if is_pack(source):
+        # As the names of their members sort, which begin with theirs and a slash.
+        return (
+            Part(packs=((pack, name),))
+            for name, pack in sorted(((stem(e.name), e) for e in matching), key=_in_its_folder)
+        )
+    return _together(matching)
 
 
-def _listed(uri: str, skip: str | None) -> Iterator[StoredObject]:
-    uris = sorted(read_uri_list(uri))
+def _in_its_folder(named: tuple[str, StoredObject]) -> str:
+    return f"{named[0]}/"
+
+
+def _together(found: Iterable[StoredObject]) -> Iterator[Part]:
+    """Objects that need no further look, so many at a time; TFRecord files, which are looked through, one by one."""
+    entries = (entry for entry in found if not is_own(entry.name))
+    for alone, group in groupby(entries, key=lambda entry: is_tfrecord(entry.name)):
+        while batch := tuple(islice(group, 1 if alone else _LISTED_TOGETHER)):
+            yield Part(batch)
+
+
+def _listed(lists: list[str], skip: str | None) -> Iterator[Part]:
+    """The objects that lists name together, each once."""
+    uris = sorted({uri for listing in lists for uri in read_uri_list(listing)})
+    given = {uri: name for listing in lists for uri, name in read_given_names(listing).items()}
     if len({scheme_of(listed) for listed in uris}) > 1:
-        raise UsageError(f"expected all objects in {uri!r} in one kind of storage, found several; split the list")
+        raise UsageError(f"expected all objects in {lists} in one kind of storage, found several; split the list")
     if not uris:
-        return iter(())
+        return
     root = common_folder(uris)
+    names = {listed: given.get(listed) or listed[len(root) :] for listed in uris}
+    if len({*names.values()}) < len(names):
+        raise UsageError(
+            f"expected names in {lists} that are given once, found some twice: no two objects may share one"
+        )
     skipped = skip if skip and is_below(skip, root) else None
-    wanted = [listed for listed in uris if not (skipped and is_below(listed, skipped))]
-    return map_in_order(lambda listed: _named(listed, listed[len(root) :]), wanted)
+    wanted = sorted((name, uri) for uri, name in names.items() if not (skipped and is_below(uri, skipped)))
+    for at in range(0, len(wanted), _LISTED_TOGETHER):
+        yield Part(uris=tuple((uri, name) for name, uri in wanted[at : at + _LISTED_TOGETHER]))
 
 
 def _named(uri: str, name: str) -> StoredObject:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import stat as status
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 from pathlib import Path
@@ -23,11 +25,11 @@ _NOT_THERE = {ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP}
 def stat(uri: str) -> StoredObject | None:
     """The regular file, symbolic links followed; None if there is none."""
     path = normal(uri)
-    with _explained("look up", path):
+    with explained("look up", path):
         found = _stat(path)
     if found is None or not status.S_ISREG(found.st_mode):
         return None
-    return StoredObject(path, os.path.basename(path), found.st_size, _fingerprint(found))
+    return StoredObject(path, os.path.basename(path), found.st_size, _fingerprint(found), found.st_mtime)
 
 
 def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
@@ -37,7 +39,7 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
     yielded as missing, so that it is reported and not lost. Pipes, sockets and devices are left out.
     """
     root = normal(folder)
-    with _explained("list", root):
+    with explained("list", root):
         if not os.path.isdir(root):
             return
         top = os.stat(root)
@@ -52,7 +54,7 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     path = normal(uri)
     if generation is not None:
         raise StorageError(f"expected no generation for the local file {path!r}, found {generation}; leave it out")
-    with _explained("read", path):
+    with explained("read", path):
         # Looked at before it is opened: opening a pipe waits for ever.
         if not status.S_ISREG(os.stat(path).st_mode):
             raise StorageError(f"cannot read {path!r}: expected a regular file, found a folder or device")
@@ -63,15 +65,29 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     return data
 
 
+def read_range(uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
+    """``length`` bytes from ``offset`` on; fewer where the file ends before. Files have no generations."""
+    path = normal(uri)
+    with explained("read", path), open(path, "rb") as file:
+        length = min(length, max(0, os.fstat(file.fileno()).st_size - offset))  # what a read would allocate
+        file.seek(offset)
+        return file.read(length)
+
+
 def write(uri: str, data: bytes, scratch: str) -> str:
     """Write in the folder ``scratch``, sync, rename over ``uri``; ``scratch`` must be on the same file system."""
+    return write_pieces(uri, [data], scratch)
+
+
+def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
+    """The same, piece by piece."""
     path = Path(normal(uri))
     temporary = Path(normal(scratch), f"{uuid.uuid4().hex}{_SCRATCH_SUFFIX}")
-    with _explained("write", str(path)):
+    with explained("write", str(path)):
         _make_folder(temporary.parent)
         _make_folder(path.parent)
         try:
-            written = _write_synced(temporary, data)
+            written = _write_synced(temporary, pieces)
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -80,15 +96,51 @@ def write(uri: str, data: bytes, scratch: str) -> str:
     return _fingerprint(written)
 
 
-def remove_stale_scratch(destination: str) -> int:
-    """Delete what killed runs left in the scratch folder of a local ``destination`` over an hour ago; how many.
+def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+    """Write if the file has the fingerprint ``expected``, or if there is none; its folder is locked meanwhile."""
+    path = normal(uri)
+    with explained("write", path):
+        _make_folder(Path(path).parent)
+    with _locked_folder_of(path):
+        found = stat(path)
+        return write(path, data, scratch) if (found and found.fingerprint) == expected else None
 
-    Elsewhere there is nothing to delete: a killed upload leaves no object.
+
+def delete(uri: str) -> None:
+    """Delete one file; nothing if it is not there."""
+    path = normal(uri)
+    with explained("delete", path), suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """Delete the file if it has the fingerprint ``expected``; its folder is locked meanwhile."""
+    path = normal(uri)
+    with _locked_folder_of(path):
+        found = stat(path)
+        if found is None or found.fingerprint != expected:
+            return False
+        delete(path)
+        return True
+
+
+def clear(folder: str) -> None:
+    """Delete a folder with all that is in it; links in it are deleted, not followed."""
+    path = normal(folder)
+    with explained("delete", path), suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+def remove_stale_scratch(destination: str, age: float = _STALE_SECONDS) -> int:
+    """Delete what killed runs left in the scratch folder of a local ``destination`` over ``age`` seconds ago; how many.
+
+    Whoever has the destination's lease needs to leave no time: nobody else's unfinished writes lie there. Elsewhere
+    there is nothing to delete: a killed upload leaves no object.
     """
     if scheme_of(destination) or not os.path.isdir(folder := scratch_of(destination)):
         return 0
-    oldest, removed = time.time() - _STALE_SECONDS, 0
-    with _explained("tidy", folder), os.scandir(folder) as entries:
+    oldest, removed = time.time() - age, 0
+    with explained("tidy", folder), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # finished, or tidied by another job, meanwhile
                 ours = entry.name.endswith(_SCRATCH_SUFFIX) and entry.is_file(follow_symlinks=False)
@@ -107,7 +159,7 @@ def _walk(
         if found is None:
             yield StoredObject(path, name, -1, MISSING)
         elif status.S_ISREG(found.st_mode):
-            yield StoredObject(path, name, found.st_size, _fingerprint(found))
+            yield StoredObject(path, name, found.st_size, _fingerprint(found), found.st_mtime)
         elif status.S_ISDIR(found.st_mode) and depth != 1 and not _is_one_of(found, skipped + above):
             yield from _walk(root, f"{name}/", depth and depth - 1, skipped, [*above, found])
 
@@ -115,7 +167,7 @@ def _walk(
 def _children(root: str, prefix: str) -> list[tuple[str, os.stat_result | None]]:
     """The entries of one folder, by name from the root and status, in the order in which the names below them sort."""
     folder = os.path.join(root, prefix)
-    with _explained("list", folder), os.scandir(folder) as entries:
+    with explained("list", folder), os.scandir(folder) as entries:
         found = [(f"{prefix}{entry.name}", _stat(entry.path)) for entry in entries]
     # What lies in a folder begins with its name and a slash: 'a.jpg' sorts before 'a/1.jpg'.
     return sorted(found, key=lambda item: f"{item[0]}/" if item[1] and status.S_ISDIR(item[1].st_mode) else item[0])
@@ -136,9 +188,9 @@ def _is_one_of(folder: os.stat_result, others: list[os.stat_result]) -> bool:
     return any(os.path.samestat(folder, other) for other in others)
 
 
-def _write_synced(path: Path, data: bytes) -> os.stat_result:
+def _write_synced(path: Path, pieces: Iterable[bytes]) -> os.stat_result:
     with open(path, "xb") as file:
-        file.write(data)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
         return os.fstat(file.fileno())
@@ -160,12 +212,24 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def _locked_folder_of(path: str) -> Iterator[None]:
+    """Locked against others that ask for it so; the system lets go of a killed process's lock."""
+    with explained("lock the folder of", path):
+        descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
 def _fingerprint(found: os.stat_result) -> str:
     return f"local:{found.st_size}:{found.st_mtime_ns}"
 
 
 @contextmanager
-def _explained(verb: str, path: str) -> Iterator[None]:
+def explained(verb: str, path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:

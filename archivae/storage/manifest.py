@@ -15,11 +15,12 @@ import pyarrow.parquet
 from archivae.errors import StorageError, UsageError
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import read_object, store_of, write_object
+from archivae.storage.parquet import read_parquet
 from archivae.storage.threads import map_in_order
 
 Status = Literal["done", "failed", "not-a-picture"]
 Coding = Literal["learned", "lossless", "original", ""]
-Operation = Literal["encode", "decode", "restore", "generate", "embed", "transform"]
+Operation = Literal["encode", "decode", "restore", "verify", "generate", "embed", "transform"]
 
 _ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation": get_args(Operation)}
 _LISTS = ("tasks", "strengths", "notes")
@@ -118,8 +119,8 @@ def read_fragment(uri: str) -> list[ManifestRow]:
     """The rows of one fragment. StorageError if it is torn, or no fragment of ours."""
     data = read_object(uri)
     try:
-        table = pa.parquet.read_table(pa.BufferReader(data))
-        return _rows(_with_lists(table).select(SCHEMA.names).cast(SCHEMA))
+        table = _with_lists(read_parquet(data))
+        return _rows(table.select(SCHEMA.names).cast(SCHEMA))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, UsageError) as error:
         raise StorageError(
             f"expected {uri!r} to be a fragment of the manifest, found something else or a damaged file ({error}); "

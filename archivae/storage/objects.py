@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import cast
 
+import google_crc32c
+
+from archivae.errors import StorageError
 from archivae.storage import gcs, local
-from archivae.storage.names import normal, scheme_of
-from archivae.storage.store import Store, StoredObject
+from archivae.storage.names import normal, own_path, scheme_of
+from archivae.storage.store import Span, Store, StoredObject
+
+LARGEST_SPAN = 1 << 30
+"""The most bytes that are read of an archive's member."""
+_SPAN_TRIES = 2
+"""Bytes may be damaged on their way: what is damaged in the store comes so each time."""
 
 
 def store_of(uri: str) -> Store:
@@ -18,7 +27,7 @@ def store_of(uri: str) -> Store:
     if scheme == "gs":
         return gcs
     # Beam takes two seconds to import, and local files and gs:// do without it.
-    return cast(Store, importlib.import_module("archivae.storage.beam_files"))
+    return cast(Store, importlib.import_module(f"archivae.storage.{'s3' if scheme == 's3' else 'beam_files'}"))
 
 
 def stat_object(uri: str) -> StoredObject | None:
@@ -35,6 +44,63 @@ def read_object(uri: str, *, limit: int | None = None, generation: int | None = 
     return store_of(uri).read(normal(uri), limit, generation)
 
 
+def read_listed(found: StoredObject, limit: int) -> bytes:
+    """All bytes of an object as it was listed, or of an archive's member. StorageError if it has changed since."""
+    if found.span is not None:
+        return read_span(found.span)
+    generation = generation_of(found.fingerprint)
+    data = read_object(found.uri, limit=limit, generation=generation)
+    if generation is None and _changed(found.uri, found.fingerprint):
+        raise _changed_since(found.uri)
+    return data
+
+
+def _changed(uri: str, fingerprint: str) -> bool:
+    now = stat_object(uri)
+    return now is None or now.fingerprint != fingerprint
+
+
+def _changed_since(uri: str) -> StorageError:
+    return StorageError(f"cannot read {uri!r}: it has changed since it was listed; run again")
+
+
+def read_range(uri: str, offset: int, length: int, fingerprint: str = "") -> bytes:
+    """``length`` bytes of an object from ``offset`` on, fewer where it ends before; in one request, unchecked.
+
+    With a ``fingerprint``: of the object as it was listed. StorageError if it has changed since.
+    """
+    generation = generation_of(fingerprint)
+    data = store_of(uri).read_range(normal(uri), offset, length, generation)
+    # Where versions can't be asked for, what was read is the version listed if it still is the one that is there.
+    if fingerprint and generation is None and _changed(uri, fingerprint):
+        raise _changed_since(uri)
+    return data
+
+
+def read_span(span: Span) -> bytes:
+    """The bytes of a span, in one request. StorageError if they are damaged, or more than `LARGEST_SPAN`."""
+    return read_framed_span(span, 0, 0)[1]
+
+
+def read_framed_span(span: Span, before: int, after: int) -> tuple[bytes, bytes, bytes]:
+    """The bytes of a span between so many that lie before and after it, these unchecked: all in one request,
+    or two where the first brings damaged bytes.
+
+    StorageError if the span is damaged, or longer than `LARGEST_SPAN`.
+    """
+    if not 0 <= span.length <= LARGEST_SPAN or span.offset < before:
+        raise StorageError(f"cannot read {span}: expected at most {LARGEST_SPAN} bytes; the index is damaged")
+    for _ in range(_SPAN_TRIES):
+        framed = read_range(span.uri, span.offset - before, before + span.length + after, span.fingerprint)
+        data = framed[before : before + span.length]
+        if len(data) == span.length and span.crc in (None, google_crc32c.value(data)):
+            return framed[:before], data, framed[before + span.length :]
+    raise StorageError(
+        f"cannot read {span.uri!r}: the {span.length} bytes at {span.offset} are damaged, their CRC-32C is not "
+        f"{span.crc or 0:08x}; take the picture from a copy of that file"
+    )
+
+
 def write_object(uri: str, data: bytes, *, scratch: str) -> str:
     """Write or replace a whole object; whoever reads meanwhile sees the old bytes or the new. Its new fingerprint.
 
@@ -42,6 +108,35 @@ def write_object(uri: str, data: bytes, *, scratch: str) -> str:
     unused on GCS. StorageError if it cannot be written.
     """
     return store_of(uri).write(normal(uri), data, scratch)
+
+
+def write_pieces(uri: str, pieces: Iterable[bytes], *, scratch: str) -> str:
+    """`write_object` for what is too large for memory: ``pieces`` are drawn once, and gathered on disk."""
+    return store_of(uri).write_pieces(normal(uri), pieces, scratch)
+
+
+def write_if(uri: str, data: bytes, expected: str | None, *, scratch: str) -> str | None:
+    """`write_object` if the object has the fingerprint ``expected``, None: if there is none; None if it has another.
+
+    Of two that try at once one alone succeeds. StorageError where a store has no way to tell.
+    """
+    return store_of(uri).write_if(normal(uri), data, expected, scratch)
+
+
+def delete_if(uri: str, expected: str) -> bool:
+    """`delete_object` if the object has the fingerprint ``expected``; whether it had."""
+    return store_of(uri).delete_if(normal(uri), expected)
+
+
+def delete_object(uri: str) -> None:
+    """Delete one object, named literally; nothing if it is not there. StorageError if it cannot be deleted."""
+    store_of(uri).delete(normal(uri))
+
+
+def clear_own(destination: str, name: str) -> None:
+    """Delete all below the folder ``name`` in the folder of ``destination`` that is ours; no other can be named here."""
+    folder = own_path(destination, name)
+    store_of(folder).clear(folder)
 
 
 def generation_of(fingerprint: str) -> int | None:

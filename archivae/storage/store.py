@@ -1,9 +1,9 @@
-"""What every kind of storage can do: the one listing entry, and the five verbs local files, GCS and Beam answer to."""
+"""What every kind of storage can do: the one listing entry, and the verbs local files, GCS and Beam answer to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from archivae.errors import StorageError
@@ -12,18 +12,38 @@ MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes that lie inside another object, as a picture does in an archive's shard.
+
+    ``uri``: of that object. ``offset``, ``length``: in bytes. ``crc``: the CRC-32C of these bytes, None if it is not
+    known. ``fingerprint``: that of the object, where it must be the one that was listed.
+    """
+
+    uri: str
+    offset: int
+    length: int
+    crc: int | None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """One entry of a listing.
 
     ``uri``: ``gs://bucket/key``, or the absolute path of a local file. ``name``: posix path relative to the source's
     root. ``size``: bytes, -1 if the object is not there. ``fingerprint``: changes when the content does;
-    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>`` or ``missing``.
+    ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>``, ``s3:<size>:<etag>``, ``crc32c:<size>:<crc32c>``,
+    ``pack:<offset>:<length>:<that of the pack>`` or ``missing``. ``written``: when this content was put there, seconds
+    since 1970, UTC; 0 if that is not known. ``span``: where the bytes of an archive's member, or a pack's, lie; its
+    ``uri`` is the one that it would have as a file of its own.
     """
 
     uri: str
     name: str
     size: int
     fingerprint: str
+    written: float = field(default=0.0, compare=False)
+    span: Span | None = None
 
 
 def too_large(uri: str, limit: int) -> StorageError:
@@ -49,5 +69,23 @@ class Store(Protocol):
     def read(self, uri: str, limit: int | None, generation: int | None) -> bytes:
         """All bytes of an object of at most ``limit`` bytes."""
 
+    def read_range(self, uri: str, offset: int, length: int, generation: int | None = None) -> bytes:
+        """``length`` bytes from ``offset`` on, of a generation; fewer where the object ends before."""
+
     def write(self, uri: str, data: bytes, scratch: str) -> str:
         """Put or replace the whole object at once; its new fingerprint."""
+
+    def write_pieces(self, uri: str, pieces: Iterable[bytes], scratch: str) -> str:
+        """The same for an object that is too large for memory, given piece by piece."""
+
+    def write_if(self, uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+        """`write` if the object has the fingerprint ``expected``, None: if there is none; None if it has another."""
+
+    def delete(self, uri: str) -> None:
+        """Delete one object; nothing if it is not there."""
+
+    def delete_if(self, uri: str, expected: str) -> bool:
+        """`delete` if the object has the fingerprint ``expected``; whether it had."""
+
+    def clear(self, folder: str) -> None:
+        """Delete every object below ``folder``, and the folder itself where such things exist."""

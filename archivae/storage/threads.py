@@ -11,12 +11,12 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 _THREADS = 8  # below the ten connections that the Google client's pool keeps open
-_WINDOW = 512  # requests in hand at once, so that ten million of them need no ten million futures
+WINDOW = 512  # requests in hand at once, so that ten million of them need no ten million futures
 
 
-def map_in_order(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
-    """``map(function, items)`` on a few threads; the first error ends it."""
+def map_in_order(function: Callable[[Item], Answer], items: Iterable[Item], window: int = WINDOW) -> Iterator[Answer]:
+    """``map(function, items)`` on a few threads; the first error ends it. ``window``: the most answers kept waiting."""
     remaining = iter(items)
     with ThreadPoolExecutor(_THREADS) as pool:
-        while window := list(islice(remaining, _WINDOW)):
-            yield from pool.map(function, window)
+        while batch := list(islice(remaining, window)):
+            yield from pool.map(function, batch)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -11,9 +13,11 @@ import pyarrow.parquet
 
 from archivae.errors import UsageError
 from archivae.storage.names import normal, scheme_of
-from archivae.storage.objects import read_object
+from archivae.storage.objects import read_object, write_object
+from archivae.storage.parquet import read_parquet
 
 _COLUMN = "uri"
+_NAMES = "name"
 _TEXT = (".txt", ".lst")
 _TABLES = (".csv", ".parquet")
 
@@ -32,6 +36,24 @@ def read_uri_list(uri: str) -> list[str]:
     names = _lines(uri, data) if _suffix(uri) in _TEXT else _column(uri, data)
     folder = uri.rpartition("/")[0]
     return list(dict.fromkeys(_resolve(folder, name) for name in names))
+
+
+def read_given_names(uri: str) -> dict[str, str]:
+    """The names that a ``.parquet`` list gives its objects in a column ``name``, by URI; none for any other list."""
+    if _suffix(uri) != ".parquet":
+        return {}
+    table = _read_table(".parquet", read_object(uri))
+    if not {_COLUMN, _NAMES} <= {*table.column_names}:
+        return {}
+    return dict(zip(table.column(_COLUMN).to_pylist(), table.column(_NAMES).to_pylist(), strict=True))
+
+
+def write_uri_list(uri: str, names: Mapping[str, str], scratch: str) -> None:
+    """Write a ``.parquet`` list of the objects that are the keys of ``names``, each with its name."""
+    sink = io.BytesIO()
+    table = pa.table({_COLUMN: pa.array(list(names), pa.string()), _NAMES: pa.array(list(names.values()), pa.string())})
+    pa.parquet.write_table(table, sink, compression="zstd")
+    write_object(uri, sink.getvalue(), scratch=scratch)
 
 
 def _suffix(uri: str) -> str:
@@ -71,11 +93,12 @@ def _column(uri: str, data: bytes) -> list[str]:
 
 
 def _read_table(suffix: str, data: bytes) -> pa.Table:
-    source = pa.BufferReader(data)
     if suffix == ".parquet":
-        return pa.parquet.read_table(source)
+        return read_parquet(data)
     # Left to itself Arrow reads names such as 0001 as numbers.
-    return pa.csv.read_csv(source, convert_options=pa.csv.ConvertOptions(column_types={_COLUMN: pa.string()}))
+    return pa.csv.read_csv(
+        pa.BufferReader(data), convert_options=pa.csv.ConvertOptions(column_types={_COLUMN: pa.string()})
+    )
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -21,6 +21,7 @@ import pyarrow.parquet
 from archivae.errors import StorageError
 from archivae.storage.names import join, normal, scratch_of
 from archivae.storage.objects import read_object, store_of, write_object
+from archivae.storage.parquet import read_parquet
 
 Vectors = npt.NDArray[np.float32]
 _SUFFIX = ".parquet"
@@ -81,7 +82,7 @@ class _Row(NamedTuple):
 def _rows(uri: str) -> list[_Row]:
     data = read_object(uri)
     try:
-        table = pa.parquet.read_table(pa.BufferReader(data), columns=list(_Row._fields))
+        table = read_parquet(data)
         vectors = [np.asarray(vector.values.to_numpy(zero_copy_only=False), np.float32) for vector in table["vector"]]
         uris, models, written = (table[name].to_pylist() for name in ("uri", "model", "written"))
     except (pa.ArrowException, OSError, KeyError, AttributeError) as error:

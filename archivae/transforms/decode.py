@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -72,6 +73,9 @@ class _DecodeFn(BatchingFn[_Parsed]):
         self._source = CodecSource("", settings.accelerator, settings.share_model, tag)
         self._max_pixels = settings.max_pixels
         self._restore_profile = settings.restore_profile
+
+    def display_data(self) -> dict[str, Any]:
+        return {"format": self._format, "accelerator": self._source.accelerator, "max_pixels": self._max_pixels}
 
     def setup(self) -> None:
         super().setup()

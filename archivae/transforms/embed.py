@@ -108,12 +108,11 @@ class _WriteVectorsFn(WriteFn):
         self._vectors.append(np.frombuffer(item.data, "<f4"))
         return replace(item, target=self._part)
 
-    def flush(self) -> None:
+    def make_durable(self) -> None:
         if self._uris:
             vectors: Vectors = np.stack(self._vectors)
             with timed("io"):
                 write_part(self._destination, self._part, self._model, self._uris, vectors)
-        super().flush()
         self._begin()
 
     def _begin(self) -> None:

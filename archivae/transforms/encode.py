@@ -13,7 +13,7 @@ from apache_beam.pvalue import PCollection
 
 from archivae.bitstream.container import QUALITY_STEP
 from archivae.errors import ArchivaeError
-from archivae.images import MAX_PIXELS, READ_WORDS, ReadOptions, open_picture
+from archivae.images import MAX_PIXELS, READ_WORDS, ReadOptions, open_picture, promised_pixels
 from archivae.images.picture import Depth, Frames
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.adopt import adopt
@@ -25,11 +25,14 @@ from archivae.operations.restoration import Restoration
 from archivae.operations.source import Encoded, Source
 from archivae.stopwatch import timed
 from archivae.storage import read_object
-from archivae.transforms.batching import BatchingFn
+from archivae.transforms.batching import PIXELS_AHEAD, BatchingFn
 from archivae.transforms.item import Item
 from archivae.transforms.residency import CodecSource
 from archivae.transforms.restorer_residency import RestorerSource
 from archivae.transforms.restoring import Restoring
+
+PICTURES_AHEAD = 3
+"""Pictures whose pixels are decoded while a device that takes several at once works."""
 
 
 @dataclass
@@ -101,9 +104,15 @@ class _EncodeFn(BatchingFn[_Waiting]):
         self._options = options
         self._make_restoring = make_restoring
 
+    def display_data(self) -> dict[str, Any]:
+        hardware = {"accelerator": self._source.accelerator, "max_pixels": self._max_pixels}
+        return {**self._rate.asked(), "model": self._source.model, **hardware}
+
     def setup(self) -> None:
-        super().setup()
         self._codec: Codec = self._source.codec()
+        # A CPU that runs the networks has no time left for more, and their memory is better used.
+        self.prepared_ahead = PICTURES_AHEAD if self._codec.batch_limit > 1 else 0
+        super().setup()
         # A batch has one quality, so under a target each picture is worked on alone.
         self.batch_limit = self._codec.batch_limit if isinstance(self._rate, Quality) else 1
         self._restoring = self._make_restoring() if self._make_restoring else None
@@ -117,6 +126,10 @@ class _EncodeFn(BatchingFn[_Waiting]):
         facts = replace(item.facts, height=height, width=width)
         waiting = _Waiting(replace(item, facts=facts), Source(picture, item.data))
         return (height, width), waiting, sum(frame.pixels.shape[0] * frame.pixels.shape[1] for frame in picture.frames)
+
+    def weigh(self, item: Item) -> int:
+        known = promised_pixels(item.data) if self._options.frames == "first" else None
+        return PIXELS_AHEAD + 1 if known is None else known
 
     def work(self, batch: Sequence[_Waiting]) -> list[Item]:
         adopted = [self._adopted(waiting) for waiting in batch]

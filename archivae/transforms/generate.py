@@ -7,7 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -54,6 +54,7 @@ class GenerationJob:
     shards: bool = False
     overwrite: bool = False
     progress: str = ""
+    operation: Literal["generate"] = "generate"
 
     def objects(self, chunk: int) -> list[str]:
         """The names of what a chunk is written to.

@@ -58,6 +58,7 @@ class Item:
     target: str
     data: bytes = field(default=b"", repr=False)
     found: str = ""  # URI of a finished file that has no row yet
+    shard: int | None = None  # number of the archive's shard that it goes into; None: a file of its own
     kept: bool = False  # ``data`` lies at the target already
     status: Status = "going"
     facts: Facts = Facts()

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from dataclasses import dataclass
 
-from archivae.models import ModelName, RunningModel, open_model
+from archivae.models import ModelName, RunningModel, open_model, pick_device
 from archivae.storage import read_object
 
 _lock = threading.Lock()
@@ -23,7 +23,7 @@ class ModelSource:
     def running(self) -> RunningModel:
         """This process's copy, made by the first thread that asks. Errors as of `archivae.models.open_model`."""
         with _lock:
-            key = (self.name.model, self._content(), self.accelerator)
+            key = (self.name.model, self._content(), pick_device(self.accelerator).type)
             if key not in _kept:
                 _kept[key] = open_model(self.name, self.accelerator, read_object)
             return _kept[key]

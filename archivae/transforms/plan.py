@@ -15,10 +15,16 @@ from apache_beam.pvalue import PCollection
 
 from archivae.errors import ArchivaeError, DestinationError, UnsafeNameError
 from archivae.images import ENDINGS
+from archivae.operations.archive import span_of
 from archivae.operations.names import ARCHIVE_ENDING, archive_name, assign_decoded_names, collision_group
 from archivae.storage import ManifestRow, StoredObject, join, list_source, read_fragment, read_fragments
+from archivae.storage.archive_index import ArchiveIndex, IndexRow
+from archivae.storage.archive_layout import index_uri, is_archive
+from archivae.storage.archive_plan import Round
+from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
+from archivae.storage.tfrecord import with_records
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.masks import is_mask
 from archivae.transforms.progress import PLANNED, tally
@@ -29,8 +35,10 @@ class Job:
     """What a run over a collection is told.
 
     ``options`` is the canonical JSON of all that decides the outputs. ``named``: the source is one object or a list of
-    objects, not a folder or glob, so each is meant to be what the operation takes. ``masks``: the pattern of objects that
-    are masks of others (`archivae.operations.restoration`), and no pictures of their own.
+    objects, not a folder or glob, so each is meant to be what the operation takes. ``shards``: what goes into which
+    shard of an archive; None where each picture becomes a file of its own. ``retry_failed``: what failed and has not
+    changed since is worked on again. ``masks``: the pattern of objects that are masks of others
+    (`archivae.operations.restoration`), and no pictures of their own.
     """
 
     operation: str
@@ -42,6 +50,8 @@ class Job:
     overwrite: bool = False
     progress: str = ""
     named: bool = False
+    shards: Round | None = None
+    retry_failed: bool = True
     masks: str = ""
 
 
@@ -107,16 +117,60 @@ def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> Archiva
 
 def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: bool) -> bool:
     unchanged = (row.source, row.fingerprint, row.options) == (source.uri, source.fingerprint, job.options)
+    over = row.status == "not-a-picture" or (row.status == "failed" and not job.retry_failed)
     there = target_there or job.operation == "embed"  # vectors of many pictures lie in one object
-    return unchanged and (row.status == "not-a-picture" or (row.status == "done" and there))
+    return unchanged and (over or (row.status == "done" and there))
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:
-    """What the job's source holds, masks aside; only decode takes ``.avae`` files."""
-    for source in list_source(job.source, exclude=job.destination):
+    """The source's objects, members of TFRecord files and archives too; masks aside, and but for decode ``.avae`` files."""
+    if job.operation == "decode" and is_archive(job.source):
+        yield from list_members(normal(job.source))
+        return
+    yield from _taken(list_source(job.source, exclude=job.destination), job)
+
+
+def list_input_parts(job: Job) -> Iterator[Part | IndexPart]:
+    """What of the job's source each worker is to list."""
+    if job.operation == "decode" and is_archive(job.source):
+        archive = normal(job.source)
+        yield from (IndexPart(archive, group) for group in range(ArchiveIndex(index_uri(archive)).groups))
+        return
+    yield from list_parts(job.source, exclude=job.destination)
+
+
+def list_input_part(part: Part | IndexPart, job: Job) -> Iterator[StoredObject]:
+    """The objects of one part of `list_input_parts`."""
+    if isinstance(part, IndexPart):
+        rows = ArchiveIndex(index_uri(part.archive)).read_group(part.group)
+        return (_member(part.archive, row) for row in rows)
+    return _taken(list_part(part), job)
+
+
+@dataclass(frozen=True)
+class IndexPart:
+    """One row group of an archive's index."""
+
+    archive: str
+    group: int
+
+
+def _taken(sources: Iterator[StoredObject], job: Job) -> Iterator[StoredObject]:
+    for source in sources if job.operation == "decode" else with_records(sources):
         taken = job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING)
         if taken and not (job.masks and is_mask(job.masks, source)):
             yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
+
+
+def list_members(archive: str) -> Iterator[StoredObject]:
+    """The pictures in an archive's shards, each with the URI that it would have as a file of its own."""
+    return (_member(archive, row) for row in ArchiveIndex(index_uri(archive)).rows())
+
+
+def _member(archive: str, row: IndexRow) -> StoredObject:
+    name = archive_name(row.name)
+    uri = f"{archive.rstrip('/')}/{name}"
+    return StoredObject(uri, name, row.length, f"crc32c:{row.length}:{row.crc:08x}", span=span_of(archive, row))
 
 
 def list_outputs(destination: str) -> Iterator[str]:
@@ -149,6 +203,24 @@ class _Parts:
         return Group(tuple(self.sources), tuple(self.rows), frozenset(self.outputs))
 
 
+class ReadRows(beam.PTransform):
+    """The rows of the destination's manifest, under the keys of the names that they speak of."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+
+    def expand(self, root: Any) -> PCollection[tuple[str, ManifestRow]]:
+        return (
+            root
+            | "Manifest" >> beam.Create([self._job.destination])
+            | "List fragments" >> beam.FlatMap(read_fragments)
+            | "Spread fragments" >> beam.Reshuffle()
+            | "Read fragments" >> beam.FlatMap(read_fragment)
+            | "Key rows" >> beam.Map(lambda row, op: (group_key(row.name, op), row), self._job.operation)
+        )
+
+
 class PlanWork(beam.PTransform):
     """From the pipeline's root to a PCollection of `Item`: one for each object of the source."""
 
@@ -161,17 +233,12 @@ class PlanWork(beam.PTransform):
         sources = (
             root
             | "Source" >> beam.Create([job])
-            | "List source" >> beam.FlatMap(list_inputs)
+            | "Parts of the source" >> beam.FlatMap(list_input_parts)
+            | "Spread parts" >> beam.Reshuffle()
+            | "List source" >> beam.FlatMap(list_input_part, job)
             | "Key sources" >> beam.Map(lambda source, op: (group_key(source.name, op), source), job.operation)
         )
-        rows = (
-            root
-            | "Manifest" >> beam.Create([job.destination])
-            | "List fragments" >> beam.FlatMap(read_fragments)
-            | "Spread fragments" >> beam.Reshuffle()
-            | "Read fragments" >> beam.FlatMap(read_fragment)
-            | "Key rows" >> beam.Map(lambda row, op: (group_key(row.name, op), row), job.operation)
-        )
+        rows = root | "Rows" >> ReadRows(job)
         outputs = (
             root
             | "Destination" >> beam.Create([job.destination])

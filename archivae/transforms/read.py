@@ -10,17 +10,25 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
+from apache_beam.utils.windowed_value import WindowedValue
 
 from archivae.errors import ArchivaeError
-from archivae.images import is_picture, picture_ending
+from archivae.images import encoded_picture, is_picture, picture_ending
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.stopwatch import take_seconds, timed
-from archivae.storage import generation_of, list_source, read_object
+from archivae.storage import StoredObject
+from archivae.storage.listing import Part, list_part, list_parts
+from archivae.storage.objects import read_listed
+from archivae.storage.tfrecord import check_not_compressed, is_tfrecord, with_records
+from archivae.transforms.ahead import Ahead
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.metrics import StepMetrics
 
 MAX_BYTES = 1 << 30
 """The largest object that is read."""
+OBJECTS_AHEAD = 8
+BYTES_AHEAD = 128 << 20
+"""What may lie read and waiting; a larger object is read alone."""
 
 
 def read_item(item: Item, *, pictures_only: bool, max_bytes: int = MAX_BYTES) -> Item:
@@ -33,13 +41,21 @@ def read_item(item: Item, *, pictures_only: bool, max_bytes: int = MAX_BYTES) ->
     began = time.perf_counter()
     try:
         with timed("io"):
-            data = read_object(item.source.uri, limit=max_bytes, generation=generation_of(item.source.fingerprint))
+            data = _read(item.source, max_bytes)
     except ArchivaeError as error:
         return item.failed("read", error)
     facts = replace(item.facts, sha256=hashlib.sha256(data).hexdigest())
     item = replace(item, data=data, facts=facts).with_seconds_since(began)
     named_picture = picture_ending(item.source.name) or item.source.name.endswith(ARCHIVE_ENDING)
     return item.not_a_picture() if pictures_only and not named_picture and not is_picture(data) else item
+
+
+def _read(source: StoredObject, max_bytes: int) -> bytes:
+    """The object, or the picture in it where it is a record of a TFRecord file."""
+    if source.span is None:
+        check_not_compressed(source)
+    data = read_listed(source, max_bytes)
+    return encoded_picture(data) if source.span and is_tfrecord(source.span.uri) else data
 
 
 class ReadObjects(beam.PTransform):
@@ -54,21 +70,44 @@ class ReadObjects(beam.PTransform):
 
 
 class _ReadFn(beam.DoFn):
+    """Reads ahead: while one object is passed on, which takes as long as all that is done with it, the next ones come."""
+
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
 
     def setup(self) -> None:
         self._metrics = StepMetrics("read")
+        self._reading = Ahead(self._read, OBJECTS_AHEAD, BYTES_AHEAD)
 
-    def process(self, item: Item) -> Iterator[Item]:
-        item = read_item(item, **self._settings)
-        self._metrics.bytes_in.inc(len(item.data))
-        self._metrics.add_seconds(take_seconds())
-        yield item
+    def teardown(self) -> None:
+        self._reading.close()
+
+    def process(
+        self, item: Item, timestamp: Any = beam.DoFn.TimestampParam, window: Any = beam.DoFn.WindowParam
+    ) -> Iterator[WindowedValue]:
+        for found in self._reading.add((item, timestamp, window), max(item.source.size, 0)):
+            yield self._passed_on(found)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for found in self._reading.drain():
+            yield self._passed_on(found)
+
+    def _read(self, arrived: tuple[Item, Any, Any]) -> tuple[WindowedValue, dict[str, float]]:
+        item, timestamp, window = arrived
+        return WindowedValue(read_item(item, **self._settings), timestamp, (window,)), take_seconds()
+
+    def _passed_on(self, found: tuple[WindowedValue, dict[str, float]]) -> WindowedValue:
+        value, seconds = found
+        self._metrics.bytes_in.inc(len(value.value.data))
+        self._metrics.add_seconds(seconds)
+        return value
 
 
 class ReadImages(beam.PTransform):
-    """Lists a folder, glob, object or list of URIs and reads what it holds: root -> PCollection of `Item`."""
+    """Lists a folder, glob, object, list of URIs or tar and reads what it holds: root -> PCollection of `Item`.
+
+    A TFRecord file gives an item for each of its records.
+    """
 
     def __init__(self, source: str, *, exclude: str | None = None) -> None:
         super().__init__()
@@ -79,13 +118,15 @@ class ReadImages(beam.PTransform):
         return (
             root
             | "Source" >> beam.Create([self._source])
-            | "List" >> beam.FlatMap(_list, exclude=self._exclude)
+            | "Parts" >> beam.FlatMap(list_parts, exclude=self._exclude)
+            | "Spread parts" >> beam.Reshuffle()
+            | "List" >> beam.FlatMap(_items)
             | "Spread names" >> beam.Reshuffle()
             | "Read" >> ReadObjects()
         )
 
 
-def _list(source: str, exclude: str | None) -> Iterator[Item]:
-    for found in list_source(source, exclude=exclude):
+def _items(part: Part) -> Iterator[Item]:
+    for found in with_records(list_part(part)):
         name = spelled_out(found.name)
         yield Item(replace(found, uri=spelled_out(found.uri), name=name), name)

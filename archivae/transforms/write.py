@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib.resources import files
 
@@ -23,17 +23,14 @@ from archivae.storage import (
     read_object,
     scratch_of,
     stat_object,
-    write_dead_letters,
-    write_fragment,
     write_object,
 )
+from archivae.storage.archive_layout import members_folder, shard_uri
 from archivae.transforms.item import Item
-from archivae.transforms.metrics import StepMetrics, counter
+from archivae.transforms.metrics import StepMetrics
 from archivae.transforms.progress import FINISHED, tally
+from archivae.transforms.record import Gathered
 from archivae.transforms.residency import CodecSource
-
-ROWS_KEPT = 1000
-"""Rows are written at the end of a bundle, and when so many have gathered."""
 
 
 class WriteImages(beam.PTransform):
@@ -67,10 +64,16 @@ def write_item(item: Item, destination: str) -> Item:
     began = time.perf_counter()
     try:
         with timed("io"):
-            write_object(join(destination, item.target), item.data, scratch=scratch_of(destination))
+            write_object(_place(item, destination), item.data, scratch=scratch_of(destination))
     except ArchivaeError as error:
         return item.failed("write", error)
     return item.with_seconds_since(began)
+
+
+def _place(item: Item, destination: str) -> str:
+    """Where the file lies: at its name, or until its shard is published among that shard's members."""
+    folder = destination if item.shard is None else members_folder(destination, item.shard)
+    return join(folder, item.target)
 
 
 def manifest_row(item: Item, destination: str, *, operation: str, options: str, run: str) -> ManifestRow:
@@ -89,7 +92,7 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
         width=facts.width,
         status="done" if done else item.status,  # type: ignore[arg-type]
         coding=facts.coding,  # type: ignore[arg-type]
-        archive=join(destination, item.target) if done else "",
+        archive=_archived_in(item, destination) if done else "",
         archive_bytes=size,
         bpp=8 * archived_bytes / pixels if done and pixels else 0.0,
         psnr=facts.psnr if math.isfinite(facts.psnr) or done else 0.0,
@@ -105,6 +108,10 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
         seconds=item.seconds,
         written=time.time(),
     )
+
+
+def _archived_in(item: Item, destination: str) -> str:
+    return join(destination, item.target) if item.shard is None else shard_uri(destination, item.shard)
 
 
 def deposit_model(destination: str, model_id: str, weights: str) -> None:
@@ -130,20 +137,21 @@ class WriteFn(beam.DoFn):
         self._words = {"operation": operation, "options": options, "run": run}
         self._progress = progress
 
+    def display_data(self) -> dict[str, str]:
+        return {"destination": self._destination, **self._words}
+
     def setup(self) -> None:
         self._metrics = StepMetrics("write")
         self._deposited: set[str] = set()
 
     def start_bundle(self) -> None:
-        self._rows: list[ManifestRow] = []
-        self._letters: list[DeadLetter] = []
-        self._counts: Counter[str] = Counter()
-        self._seconds: dict[str, float] = {}
+        self._gathered = Gathered(self._destination, self._words["run"], self.make_durable)
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._bytes_out = 0
 
     def process(self, item: Item) -> Iterator[ManifestRow]:
         if item.status == "skipped":
-            self._counts["skipped"] += 1
+            self._gathered.count("skipped")
         else:
             item = self.store(item)
             row = manifest_row(item, self._destination, **self._words)
@@ -152,34 +160,27 @@ class WriteFn(beam.DoFn):
         tally(self._progress, FINISHED)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        self.flush()
-        self._count()
+        self._gathered.flush()
+        self._metrics.bytes_out.inc(self._bytes_out)
+        self._metrics.add_seconds(self._seconds)
         yield from ()
 
     def store(self, item: Item) -> Item:
         """The item after writing what it holds; failed if that could not be done."""
         return write_item(item, self._destination)
 
+    def make_durable(self) -> None:
+        """Called before rows are written: what they speak of, and `store` kept back, is written now."""
+
     def _record(self, item: Item, row: ManifestRow) -> None:
-        self._counts[row.status.replace("-", "_")] += 1
         self._bytes_out += row.archive_bytes
         for part, seconds in take_seconds().items():  # at once: what comes next in this thread counts its own
-            self._seconds[part] = self._seconds.get(part, 0.0) + seconds
-        self._rows.append(row)
-        if item.failure:
-            failure = item.failure
-            self._letters.append(DeadLetter(item.source.uri, failure.step, failure.error, failure.reason))
+            self._seconds[part] += seconds
         if row.status == "done" and row.operation == "encode":
             self._deposit(item.facts.model, item.facts.weights)
-        if len(self._rows) >= ROWS_KEPT:
-            self.flush()
-
-    def _count(self) -> None:
-        """Once a bundle: for small pictures, counting each would take as long as writing it."""
-        for name, count in self._counts.items():
-            counter(name).inc(count)
-        self._metrics.bytes_out.inc(self._bytes_out)
-        self._metrics.add_seconds(self._seconds)
+        failure = item.failure
+        letter = DeadLetter(item.source.uri, failure.step, failure.error, failure.reason) if failure else None
+        self._gathered.add(row, letter)
 
     def _deposit(self, model_id: str, weights: str) -> None:
         """What it takes to decode the file; an empty ``model_id``: it needs no model."""
@@ -189,11 +190,3 @@ class WriteFn(beam.DoFn):
             deposit_model(self._destination, model_id, weights)
         deposit_format(self._destination)
         self._deposited.add(model_id)
-
-    def flush(self) -> None:
-        """Letters first: a row that says "failed" must never stand without its letter."""
-        if self._letters:
-            write_dead_letters(self._destination, self._letters, self._words["run"])
-        if self._rows:
-            write_fragment(self._destination, self._rows)
-        self._rows, self._letters = [], []

@@ -69,7 +69,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert exit.value.code == 0
     out = capsys.readouterr().out
-    assert all(command in out for command in ("encode", "decode", "inspect", "models", "train"))
+    assert all(command in out for command in ("encode", "decode", "restore", "inspect", "models", "train"))
 
 
 def test_no_credentials_are_needed_and_none_waited_for(gcs: str) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+import archivae
 from archivae.images import ReadOptions, open_picture
 from archivae.images.deep_png import write_deep_png
+from archivae.pipeline.cli import main
 from tests.end_to_end.jobs import Folder, decode, encode
 from tests.profiles import DISPLAY_P3, rgb_profile
 from tests.samples import file_of, photo
@@ -53,6 +57,37 @@ def test_on_request_nothing_is(source: Folder, archive: Folder, restored: Folder
     assert open_picture(restored.read("animation.png"), options=every).sequence.milliseconds == (40, 50, 60)
     assert np.array_equal(open_picture(restored.read("deep.png"), options=every).deep, DEEP)
     assert open_picture(restored.read("wide.png")).metadata.source_icc == PROFILE
+
+
+@pytest.mark.parametrize("wishes", [(), ("--frames=all", "--depth=keep"), ("--frames=all", "--lossless")])
+def test_an_archive_of_shards_gives_back_what_single_files_do(wishes: tuple[str, ...], tmp_path: Path) -> None:
+    source, plain, shards, one, two = (Folder(str(tmp_path / name)) for name in ("source", "plain", "shards", "1", "2"))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    source.put({**SOURCES, "turned.jpg": file_of(photo(64, 96), "JPEG", exif=turned.tobytes())})
+    assert encode(source, plain, *wishes) == encode(source, shards, "--archive", *wishes) == 0
+    for options in ((), ("--restore-profile", "--format=webp")):
+        assert decode(plain, one, *options, "--overwrite") == decode(shards, two, *options, "--overwrite") == 0
+    assert one.files() == two.files()
+    assert main(["verify", shards.uri, "--all", "--against", source.uri, "--accelerator=cpu"]) == 0
+    assert main(["get", shards.uri, "wide.png", "--restore-profile", "--output", str(tmp_path / "got")]) == 0
+    if not wishes:
+        assert Folder(str(tmp_path / "got")).read("wide.png") == decoded_with_profile(plain, tmp_path)
+
+
+def decoded_with_profile(archive: Folder, tmp_path: Path) -> bytes:
+    decoded = Folder(str(tmp_path / "profile"))
+    assert decode(archive, decoded, "--restore-profile") == 0
+    return decoded.read("wide.png")
+
+
+def test_an_opened_archive_gives_what_decode_gives(tmp_path: Path) -> None:
+    source, shards = Folder(str(tmp_path / "source")), Folder(str(tmp_path / "shards"))
+    assert encode(source.put(SOURCES), shards, "--archive", "--depth=keep") == 0
+    opened = archivae.open_archive(shards.uri, accelerator="cpu")
+    assert np.array_equal(opened["alpha.png"][:, :, 3], ALPHA)
+    assert np.array_equal(opened["deep.png"], DEEP)
+    assert opened["animation.png"].shape == (64, 96, 3)
 
 
 def test_other_wishes_over_the_same_destination_are_refused(source: Folder, archive: Folder) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 
 from archivae.errors import DamagedPictureError
 from archivae.images import Metadata, Picture, ReadOptions, fit, open_picture
@@ -81,6 +81,49 @@ def test_a_damaged_block_goes_whole_or_without_its_place(changes: list[tuple[int
 @pytest.mark.parametrize("xmp", [XMP.decode().encode("utf-16"), b"<a b:GPSLatitude", XMP.replace(b"/>", b">")])
 def test_xmp_in_which_the_place_hides_goes_whole(xmp: bytes) -> None:
     assert b"GPS" not in without_place(Metadata(xmp=xmp)).xmp.replace(b"\0", b"")
+
+
+EXTENDED = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 40 + b"<exif:GPSLatitude>"
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_lies_behind_a_jpeg_or_in_further_packets_is_named(progressive: bool) -> None:
+    data = saved(noise(40, 50, 3), "JPEG", progressive=progressive, restart_marker_rows=1)
+    film = data + b"\0\0\0\x18ftypmp42 a film"
+    packets = data[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(EXTENDED)) + EXTENDED + data[2:]
+    assert open_picture(data).notes == open_picture(data + bytes(512) + b"\r\n").notes == ()
+    assert open_picture(film).notes == ("19 bytes after the picture not kept",)
+    assert open_picture(packets).notes == ("extended XMP not kept",)
+    for told in (film, packets, saved(noise(8, 8, 3), "JPEG", comment=b"at home")):
+        assert open_picture(told).own_bytes == "may"
+        assert open_picture(told, options=ReadOptions(strip_gps=True)).own_bytes == "never"
+
+
+def test_frames_that_nobody_looked_into_may_tell_the_place() -> None:
+    data = saved(noise(8, 8, 3), "PNG", save_all=True, append_images=[Image.fromarray(255 - noise(8, 8, 3))])
+    assert open_picture(data, options=ReadOptions(strip_gps=True)).own_bytes == "never"
+    assert open_picture(data, options=ReadOptions(strip_gps=True, frames="all")).own_bytes == "may"
+
+
+def raw_profile(name: str, text: str) -> bytes:
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text(f"Raw profile type {name}", text, zip=True)
+    return saved(noise(8, 8, 3), "PNG", pnginfo=chunks)
+
+
+@pytest.mark.parametrize("name", ["exif", "APP1"])
+def test_exif_as_imagemagick_puts_it_is_kept(name: str) -> None:
+    block = b"Exif\0\0" + exif_with_place()
+    picture = open_picture(raw_profile(name, f"\nexif\n{len(block):8}\n{block.hex()}\n"))
+    assert picture.metadata.exif == exif_with_place() and picture.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "body"), [("exif", "no hexadecimal"), ("iptc", "abc"), ("APP1", b"http://ns.adobe.com/xap/1.0/".hex())]
+)
+def test_a_damaged_or_other_block_is_named_and_the_picture_read(name: str, body: str) -> None:
+    picture = open_picture(raw_profile(name, f"\n{name}\n      99\n{body}\n"))
+    assert picture.metadata == Metadata() and picture.notes == (f"text 'Raw profile type {name}' not kept",)
 
 
 def test_stripping_everything_keeps_the_colours() -> None:

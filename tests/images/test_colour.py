@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -120,3 +122,28 @@ def test_a_fit_is_fit() -> None:
         twice = fit(once, format, True)
         assert (once.metadata, once.notes) == (twice.metadata, twice.notes)
         assert np.array_equal(once.pixels, twice.pixels)
+
+
+def told_by_numbers(kind: str, primaries: int, transfer: int, **options: object) -> bytes:
+    data = saved(soft(), kind, **options)
+    if kind == "PNG":
+        chunk = b"cICP" + bytes([primaries, transfer, 0, 1])
+        at = data.index(b"IDAT") - 4
+        return data[:at] + struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[at:]
+    at = data.index(b"colrnclx") + 8
+    return data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "PNG", "HEIF"])
+def test_colours_that_numbers_alone_tell_are_noted(kind: str) -> None:
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    assert open_picture(told_by_numbers(kind, 9, 16)).notes == (
+        "colours of BT.2020 taken as sRGB",
+        "colours of PQ (HDR) taken as sRGB",
+    )
+    assert open_picture(told_by_numbers(kind, 1, 18)).notes == ("colours of HLG (HDR) taken as sRGB",)
+    assert open_picture(told_by_numbers(kind, 1, 13)).notes == ()
+    if kind != "HEIF":  # pillow-heif writes numbers or a profile
+        with_profile = open_picture(told_by_numbers(kind, 12, 16, icc_profile=rgb_profile(DISPLAY_P3, 2.2)))
+        assert with_profile.notes == ("colours converted from made by hand to sRGB",)

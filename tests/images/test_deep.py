@@ -127,6 +127,14 @@ def test_float_rgb_tiffs_need_tifffile() -> None:
             open_picture(data)
 
 
+def test_a_tiff_of_many_samples_a_pixel_is_refused_before_they_are_allocated() -> None:
+    tifffile = pytest.importorskip("tifffile")
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((6, 5, 7), np.float32), photometric="minisblack", planarconfig="contig")
+    with pytest.raises(UnsupportedPictureError, match=r"TIFF of \(6, 5, 7\)"):
+        open_picture(file.getvalue())
+
+
 def test_inks_of_16_bits_are_kept_as_the_files_own_bytes_alone() -> None:
     data = tiff(deep(4, 5, 4), ink=True)
     assert open_picture(data, options=KEEP).own_bytes == "must"

@@ -16,7 +16,7 @@ from archivae.errors import CorruptBitstreamError
 from archivae.models.photo.architecture import LATENT_STRIDE, Architecture
 from archivae.models.photo.codec import PhotoCodec, cells, padded_size, with_neighbours
 from archivae.models.photo.exact import EntropyNetworks
-from archivae.models.photo.exact_layer import ExactPointwise
+from archivae.models.photo.exact_layer import ExactHead
 from archivae.models.photo.grey import from_rgb
 from archivae.models.photo.quantiser import ERROR_PRICE
 from archivae.models.photo.weights import PhotoWeights
@@ -247,8 +247,8 @@ def test_weights_off_by_one_are_noticed(weights: PhotoWeights, codec: PhotoCodec
 def test_arithmetic_that_rounds_is_noticed(codec: PhotoCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exactness broken on purpose: a device that would hold sums in bfloat16."""
     coded = codec.encode(PICTURES, QUALITY)
-    exact = ExactPointwise.product
-    monkeypatch.setattr(ExactPointwise, "product", lambda *args: exact(*args).bfloat16().to(torch.int32))
+    exact = ExactHead.__call__
+    monkeypatch.setattr(ExactHead, "__call__", lambda *args: exact(*args).bfloat16().to(torch.int32))
     with pytest.raises(CorruptBitstreamError, match="checksum|entropy stream"):
         codec.decode(coded, HEIGHT, WIDTH, QUALITY)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from archivae.models.photo.architecture import phase_planes
 from archivae.models.photo.entropy import QUALITY_LEVELS
 from archivae.models.photo.exact import EntropyNetworks, quality_level, slots
-from archivae.models.photo.exact_layer import ExactDepthwise, ExactPointwise
+from archivae.models.photo.exact_layer import ZERO, ExactHead, ExactLayer
 from archivae.models.photo.export import freeze
 from archivae.models.photo.integer import (
     ACC_LIMIT,
@@ -19,7 +19,9 @@ from archivae.models.photo.integer import (
     IntegerWeights,
     check_exact,
     quantise_layer,
+    signed8,
     straight_through,
+    unsigned8,
 )
 from archivae.models.photo.trainable import TrainableCodec
 from archivae.models.photo.weights import PhotoWeights
@@ -94,16 +96,24 @@ def test_straight_through_gives_the_rounded_number_to_the_last_bit() -> None:
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_layers_as_trained_are_the_layers_as_shipped(signed: bool) -> None:
+def test_pointwise_layers_as_trained_are_as_shipped(signed: bool) -> None:
     torch.manual_seed(3)
-    x = torch.randint(-128 if signed else 0, 128 if signed else 256, (2, 12, 6, 10), dtype=torch.int32)
-    inputs = None if signed else 0
-    pointwise, depthwise = IntegerPointwise(12, 20, gain=2.0), IntegerDepthwise(12)
-    for module in (pointwise, depthwise):
+    stored = torch.randint(0, 256, (2, 12, 6, 10), dtype=torch.uint8)
+    layer = IntegerPointwise(12, 20, gain=2.0)
+    layer.bias.data.normal_()
+    shipped = ExactLayer(layer.freeze(), CPU, None if signed else 0)(stored)
+    assert torch.equal(unsigned8(layer(stored.float() - (ZERO if signed else 0))), shipped.float())
+
+
+def test_heads_and_filters_as_trained_are_as_shipped() -> None:
+    torch.manual_seed(3)
+    x = torch.randint(0, 256, (2, 12, 6, 10), dtype=torch.uint8)
+    head, filters = IntegerPointwise(12, 20, gain=2.0), IntegerDepthwise(12)
+    for module in (head, filters):
         module.bias.data.normal_()
-    shipped = ExactPointwise(pointwise.freeze(), inputs, CPU)(x), ExactDepthwise(depthwise.freeze(), CPU)(x)
-    assert torch.equal(pointwise(x.float()).floor(), shipped[0].float())
-    assert torch.equal(depthwise(x.float()).floor(), shipped[1].float())
+    assert torch.equal(head(x.float()).floor().flatten(2), ExactHead(head.freeze(), CPU)(x).float())
+    shipped = ExactLayer(filters.freeze(), CPU, signed_out=True)(x)
+    assert torch.equal(signed8(filters(x.float())), shipped.float() - ZERO)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +171,7 @@ def test_hyper_context_as_trained_is_as_shipped(
 def test_parameters_as_trained_are_as_shipped(trainable: TrainableCodec, networks: EntropyNetworks) -> None:
     torch.manual_seed(5)
     field = networks.latent_field(hyper_latents(), 9_000)
-    context = torch.randint(0, 256, (2, SMALL.context, 8, 12), dtype=torch.int32)
+    context = torch.randint(0, 256, (2, SMALL.context, 8, 12), dtype=torch.uint8)
     both = trainable.parameter_head(field.conditions.float()).floor()
     both = both + trainable.contexts[1].head(context.float()).floor()
     mean, _ = networks.parameters(field, 2, context)

@@ -8,6 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import UsageError
 from archivae.operations.rate import Lossless, MaxBytes, Quality, Rate, TargetBpp, TargetPsnr, TargetSsim
+from archivae.operations.restoration import Restoration
 from archivae.pipeline.cli import _pipeline_arguments, build_parser
 from archivae.pipeline.options import Settings
 
@@ -21,6 +22,30 @@ def settings(*words: str) -> Settings:
 def from_command(*words: str) -> Settings:
     arguments = build_parser().parse_args(["encode", "a", "b", *words])
     return Settings.from_options(PipelineOptions(_pipeline_arguments(arguments)))
+
+
+def test_an_archive_says_how_large_its_shards_shall_be() -> None:
+    for words in (["--archive", "--shard-size=64MiB"], ["--archive", "--shard_size=64 MiB"]):
+        found = from_command(*words)
+        assert found.archive and not found.append and found.shard_size == 64 << 20
+        assert json.loads(found.canonical("m"))["shard_size"] == 64 << 20
+    plain = from_command("--shard-size=64MiB")
+    assert not plain.archive and "shard_size" not in json.loads(plain.canonical("m"))
+    arguments = build_parser().parse_args(["append", "a", "b"])
+    appending = Settings.from_options(PipelineOptions(_pipeline_arguments(arguments)))
+    assert (appending.operation, appending.append, appending.archive) == ("encode", True, True)
+
+
+@pytest.mark.parametrize("size", ["", "MiB", "0", "-1", "12 furlongs", "1e9"])
+def test_sizes_that_are_none(size: str) -> None:
+    with pytest.raises(UsageError, match="such as 256MiB"):
+        from_command("--archive", f"--shard-size={size}")
+
+
+@pytest.mark.parametrize("words", [["--archive", "--overwrite"], ["--archive", "--operation=decode"]])
+def test_what_does_not_go_with_an_archive(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="do not go with"):
+        settings(*words)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +89,45 @@ def test_a_run_is_known_by_what_it_asks_for(word: str, asked: dict[str, Any]) ->
 def test_decode_is_not_known_by_it() -> None:
     words = ["--operation=decode", "--lossless"]
     assert json.loads(settings(*words).canonical("")) == {"operation": "decode", "format": "png"}
+
+
+RESTORE = ["--operation=restore", "--input=a", "--output=b"]
+
+
+def restoration(*words: str) -> Restoration | None:
+    return Settings.from_options(PipelineOptions([*RESTORE, *words])).restoration
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["--task=auto"], Restoration()),
+        (["--task=denoise", "--strength=15"], Restoration("denoise", 15.0)),
+        (["--task=inpaint", "--masks=*_mask.png"], Restoration("inpaint", masks="*_mask.png")),
+        (["--task=inpaint", "--mask_colour=ff00ff"], Restoration("inpaint", mask_colour="ff00ff")),
+        (["--task=dejpeg", "--restorers=run"], Restoration("dejpeg", restorers="run")),
+    ],
+)
+def test_a_restoration_in_every_spelling(words: list[str], wanted: Restoration) -> None:
+    dashed = [word.replace("_colour", "-colour") for word in words]
+    for given in (words, dashed):
+        assert restoration(*given) == wanted
+        arguments = build_parser().parse_args(["restore", "a", "b", *given])
+        assert Settings.from_options(PipelineOptions(_pipeline_arguments(arguments))).restoration == wanted
+        before_encode = [word.replace("--task", "--restore") for word in given]
+        assert settings(*before_encode).restoration == wanted == from_command(*before_encode).restoration
+
+
+def test_a_restoration_makes_another_run() -> None:
+    asked = settings("--restore=denoise", "--strength=15").canonical("abc", {"denoise": "def"})
+    restored = {"task": "denoise", "strength": 15.0, "models": {"denoise": "def"}}
+    assert json.loads(asked) == {"operation": "encode", "model": "abc", "quality": 60.0, "restore": restored}
+    alone = Settings.from_options(PipelineOptions([*RESTORE, "--task=auto", "--format=webp"])).canonical("")
+    assert json.loads(alone) == {"operation": "restore", "format": "webp", "restore": {"task": "auto", "models": {}}}
+
+
+@pytest.mark.parametrize("word", ["--strength=3", "--masks=*.png", "--mask-colour=ff00ff", "--restorers=run"])
+def test_words_of_a_restoration_need_one(word: str) -> None:
+    for operation in ("encode", "decode"):
+        with pytest.raises(UsageError, match="belongs to a restoration"):
+            settings(f"--operation={operation}", word)

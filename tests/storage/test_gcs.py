@@ -51,7 +51,8 @@ def test_large_uploads_carry_their_precondition_too(gcs: str, monkeypatch: pytes
     request = AuthorizedSession.request
 
     def record(session: AuthorizedSession, method: str, url: str, **options: object) -> object:
-        sent.append(url)
+        if method != "GET":  # the client looks up the bucket meanwhile, from a thread of its own
+            sent.append(url)
         return request(session, method, url, **options)
 
     monkeypatch.setattr(AuthorizedSession, "request", record)

@@ -11,6 +11,7 @@ import pytest
 
 from archivae.errors import StorageError, UsageError
 from archivae.storage import list_source, write_object
+from archivae.storage.uri_lists import write_uri_list
 
 TREE = ["a.jpg", "a/1.jpg", "a/2.png", "a/b/3.jpg", "b.jpg", "IMG[1].jpg", "IMG1.jpg", ".hidden.jpg", "é.jpg"]
 
@@ -198,3 +199,14 @@ def test_a_folder_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
     with pytest.raises(StorageError, match="cannot list"):
         list(list_source(str(tmp_path)))
+
+
+def test_a_list_may_name_its_objects_itself(tmp_path: Path) -> None:
+    for name in ("one/a.png", "two/a.png", "two/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    names = {str(tmp_path / "one" / "a.png"): "first", str(tmp_path / "two" / "a.png"): "deep/second"}
+    write_uri_list(str(tmp_path / "chosen.parquet"), names, str(tmp_path / "scratch"))
+    found = list(list_source(str(tmp_path / "chosen.parquet")))
+    assert {entry.uri: entry.name for entry in found} == names
+    assert all(entry.size == 1 for entry in found)

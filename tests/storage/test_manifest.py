@@ -123,6 +123,16 @@ def test_a_cut_fragment_is_named(place: str) -> None:
             read_fragment(uri)
 
 
+def test_fragments_from_before_restoration_are_read(place: str) -> None:
+    older = pa.Table.from_pylist([asdict(ROW)], schema=SCHEMA).drop_columns(["tasks", "strengths"])
+    assert read_fragment(_put(place, "older.parquet", _parquet(older))) == [ROW]
+
+
+def test_what_was_restored_comes_back(place: str) -> None:
+    row = replace(ROW, operation="restore", tasks=("dejpeg", "lowlight"), strengths=(30.0, 1.5))
+    assert read_fragment(write_fragment(place, [row])) == [row]
+
+
 def test_one_name_that_is_no_unicode_does_not_lose_the_bundle(place: str) -> None:
     uri = write_fragment(place, [replace(ROW, source="/in/\udcff.jpg", notes=("\udcff",)), ROW])
     assert [row.source for row in read_fragment(uri)] == ["/in/\\udcff.jpg", ROW.source]

@@ -59,8 +59,8 @@ def test_a_folder_is_no_object(place: str) -> None:
 
 
 def test_other_schemes_cannot_be_written() -> None:
-    with pytest.raises(StorageError, match="expected a local or gs:// destination"):
-        write_object("s3://bucket/a", b"", scratch="")
+    with pytest.raises(StorageError, match="expected a local, gs:// or s3:// destination"):
+        write_object("hdfs://host/a", b"", scratch="")
 
 
 @pytest.mark.parametrize("uri", ["gs://", "gs:///a", "gs://buck*/a"])

@@ -19,7 +19,8 @@ def crops(seeds: range) -> torch.Tensor:
 @torch.no_grad()
 def psnr(model: TrainableCodec, pixels: torch.Tensor) -> float:
     mix = anchor_mix(torch.tensor([4.0]))
-    return -10 * math.log10((model.synthesis(model.analysis(pixels, mix), mix) - pixels).square().mean().item())
+    decoded = model.synthesis(model.analysis(pixels * 2 - 1, mix), mix) * 0.5 + 0.5
+    return -10 * math.log10((decoded - pixels).square().mean().item())
 
 
 def codec(architecture: Architecture) -> TrainableCodec:

@@ -123,3 +123,20 @@ def test_every_source_gets_exactly_one_item() -> None:
     items = settled(*names, rows=(row("a.jpg.avae", job=DECODE),), outputs=("a.jpg.png",), job=DECODE)
     assert sorted(item.source.name for item in items) == sorted(names)
     assert {item.source.name: item.status for item in items}["a.jpg.avae"] == "skipped"
+
+
+RESTORE = replace(JOB, operation="restore", options='{"format": "png"}')
+
+
+def test_restored_pictures_have_the_ending_of_their_format() -> None:
+    assert [item.target for item in settled("sub/b.jpg", job=RESTORE)] == ["sub/b.png"]
+    items = settled("a.jpg", "a.png", job=replace(RESTORE, format="webp"))
+    assert [(item.status, item.target) for item in items] == [("going", "a.jpg.webp"), ("going", "a.png.webp")]
+
+
+def test_what_is_restored_and_unchanged_is_skipped() -> None:
+    done = row("a.jpg", job=RESTORE)
+    assert settled("a.jpg", rows=(done,), outputs=("a.png",), job=RESTORE)[0].status == "skipped"
+    assert settled("a.jpg", rows=(done,), job=RESTORE)[0].status == "going"
+    (item,) = settled("a.jpg", outputs=("a.png",), job=RESTORE)
+    assert (item.status, item.found) == ("going", "")  # a file without a row may be anything

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import ImageFile
 
 from archivae.images.picture import ReadOptions
+from archivae.images.pillow import STRIP
 from archivae.images.readers.frames import OpenFrame, load
 
 _LITTLE = sys.byteorder == "little"
@@ -39,10 +40,20 @@ def load_deep(open_frame: OpenFrame, options: ReadOptions) -> tuple[np.ndarray, 
     low.tile = [_with_layout(tile, layout[:-1] + _SWAPPED[layout[-1]]) for tile in low.tile]
     damage = load(image, options.tolerant)
     load(low, options.tolerant)
-    samples = np.asarray(image).astype(np.uint16)
-    samples <<= 8
-    samples |= np.asarray(low)
-    return samples, image, damage
+    return _joined(image, low), image, damage
+
+
+def _joined(high: ImageFile.ImageFile, low: ImageFile.ImageFile) -> np.ndarray:
+    """A strip at a time, so that neither picture is copied whole."""
+    width, height = high.size
+    samples = np.empty((height, width, len(high.getbands())), np.uint16)
+    for top in range(0, height, STRIP):
+        box = (0, top, width, min(top + STRIP, height))
+        rows = samples[top : top + STRIP]
+        rows[:] = np.asarray(high.crop(box))
+        rows <<= 8
+        rows |= np.asarray(low.crop(box))
+    return samples
 
 
 def _grey_alpha(image: ImageFile.ImageFile, options: ReadOptions) -> tuple[np.ndarray, ImageFile.ImageFile, str]:

@@ -22,7 +22,7 @@ def read_hdr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         raise DamagedPictureError("expected a resolution after the header of a Radiance HDR file, found none")
     check_size(int(header[2]), int(header[4]), max_pixels)
     samples = decode("hdr", data, None, "a Radiance HDR file")
-    return Rasters(Raster(samples, "rgb", linear=True, notes=("header lines not kept",)))
+    return Rasters(Raster(samples, "rgb", linear=True, unkept=("header lines",)))
 
 
 def read_exr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
@@ -37,8 +37,8 @@ def read_exr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     others = sorted(names - {*colours, "A"})
     planes = decode("exr", data, [*colours, *(["A"] if "A" in names else [])], "an OpenEXR file")
     samples, alpha = planes[:, :, : len(colours)], planes[:, :, len(colours)] if "A" in names else None
-    notes = tuple(f"channel {name} not kept" for name in others)
-    return Rasters(Raster(samples, "grey" if len(colours) == 1 else "rgb", linear=True, alpha=alpha, notes=notes))
+    unkept = tuple(f"channel {name}" for name in others)
+    return Rasters(Raster(samples, "grey" if len(colours) == 1 else "rgb", linear=True, alpha=alpha, unkept=unkept))
 
 
 def exr_attributes(data: bytes) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from archivae.images.metadata import read_metadata, unkept
 from archivae.images.picture import CHANNELS, Colours, Raster, ReadOptions
 from archivae.images.pillow import split_alpha
 from archivae.images.readers.frames import OpenFrame, load
+from archivae.images.readers.raw import samples_in_place
 
 # Mode -> the colours it has, and the mode that Pillow makes of it first.
 _MODES: dict[str, tuple[Colours, str]] = {
@@ -49,9 +50,9 @@ def load_raster(
     ``bits`` and ``largest`` are what the file says of its samples; ``upright``: Pillow turns it by itself.
     """
     image = open_frame()
-    damage = load(image, options.tolerant)
-    notes = [*_sample_notes(image, largest), *(f"{name} not kept" for name in unkept(image))]
-    samples, alpha, colours = samples_of(image)
+    in_place = samples_in_place(image)
+    damage = load(image, options.tolerant) if in_place is None else ""
+    samples, alpha, colours = samples_of(image) if in_place is None else (in_place, None, _MODES[image.mode][0])
     deep = samples.dtype != np.uint8
     raster = Raster(
         samples,
@@ -61,7 +62,8 @@ def load_raster(
         metadata=read_metadata(image),
         upright=upright,
         reduced_from=bits if bits > 8 * samples.itemsize or (bits > 8 and not deep) else 0,
-        notes=(*notes, *([_NOTES[image.mode]] if image.mode in _NOTES else [])),
+        unkept=unkept(image),
+        notes=(*_sample_notes(image, largest), *([_NOTES[image.mode]] if image.mode in _NOTES else [])),
     )
     return raster, damage
 

@@ -25,7 +25,7 @@ def read_netpbm(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     if header and 255 < largest < 65536:
         width, height = int(header[2]), int(header[3])
         check_size(height, width, max_pixels)
-        return _deep(data[header.end() :], (height, width, _CHANNELS[kind]), largest, kind, options)
+        return _deep(data, header.end(), (height, width, _CHANNELS[kind]), largest, kind, options)
 
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
         return load_raster(open_frame, options, largest=largest)
@@ -33,12 +33,14 @@ def read_netpbm(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     return read_frames(data, "PPM", options, max_pixels, to_raster)
 
 
-def _deep(body: bytes, shape: tuple[int, int, int], largest: int, kind: int, options: ReadOptions) -> Rasters:
+def _deep(
+    data: bytes, start: int, shape: tuple[int, int, int], largest: int, kind: int, options: ReadOptions
+) -> Rasters:
     count = shape[0] * shape[1] * shape[2]
     if kind >= _BINARY:
-        samples = np.frombuffer(body, ">u2", min(count, len(body) // 2))
+        samples = np.frombuffer(data, ">u2", min(count, (len(data) - start) // 2), start)
     else:
-        samples = np.array(body.split()[:count], np.int64)
+        samples = np.array(data[start:].split()[:count], np.int64)
     damage = ""
     if len(samples) < count:
         damage = f"expected {count} samples, found {len(samples)}"

@@ -7,16 +7,13 @@ import struct
 from dataclasses import replace
 
 from archivae.images.picture import Raster, Rasters, ReadOptions
+from archivae.images.readers.colour_numbers import boxed_numbers, taken_as_srgb
 from archivae.images.readers.frames import OpenFrame, read_frames
 from archivae.images.readers.modes import load_raster
 
 # An av1C box: size, name, marker and version 1, profile and level, then a byte whose bits 6 and 5 say "deep" and "12 bits".
 _AV1_CONFIGURATION = re.compile(rb"\x00\x00..av1C\x81.(.)", re.DOTALL)
 _AV1_DEEP, _AV1_TWELVE = 0x40, 0x20
-# A colr box that names primaries, transfer and matrix by their numbers (ITU-T H.273).
-_COLOUR_NUMBERS = re.compile(rb"colrnclx(..)(..)", re.DOTALL)
-_OTHER_PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
-_OTHER_TRANSFERS = {8: "linear light", 16: "PQ (HDR)", 18: "HLG (HDR)"}
 
 _J2K_START = b"\xff\x4f\xff\x51"
 _J2K_COMPONENTS, _J2K_PRECISION = 40, 42  # from the start of the codestream: how many, then 3 bytes for each
@@ -40,11 +37,11 @@ def read_bmp(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
 
 def read_avif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     """Deeper samples come in 8 bits; colours that only numbers tell of, not a profile, as if they were sRGB's: noted."""
-    bits, notes = avif_bits(data), _colour_notes(data)
+    bits = avif_bits(data)
 
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
         raster, damage = load_raster(open_frame, options, bits=bits, largest=2**bits - 1)
-        return replace(raster, notes=(*raster.notes, *notes)), damage
+        return taken_as_srgb(raster, boxed_numbers(data)), damage
 
     return read_frames(data, "AVIF", options, max_pixels, to_raster)
 
@@ -74,12 +71,3 @@ def jpeg2000_bits(data: bytes) -> int:
     (components,) = struct.unpack_from(">H", data, start + _J2K_COMPONENTS)
     precisions = data[start + _J2K_PRECISION : start + _J2K_PRECISION + 3 * components : 3]
     return max((precision & 0x7F) + 1 for precision in precisions)  # the top bit says "signed"
-
-
-def _colour_notes(data: bytes) -> list[str]:
-    found = _COLOUR_NUMBERS.search(data)
-    if found is None:
-        return []
-    primaries, transfer = (int.from_bytes(number, "big") for number in found.groups())
-    names = [_OTHER_PRIMARIES.get(primaries), _OTHER_TRANSFERS.get(transfer)]
-    return [f"colours of {name} taken as sRGB" for name in names if name]

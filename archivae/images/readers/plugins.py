@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archivae.images.picture import Raster, Rasters, ReadOptions
+from archivae.images.readers.colour_numbers import boxed_numbers, taken_as_srgb
 from archivae.images.readers.extras import import_extra
 from archivae.images.readers.frames import OpenFrame, read_frames
 from archivae.images.readers.jpeg_xl_header import boxes, size_and_bits
@@ -29,7 +30,7 @@ def read_jpeg_xl(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
 
 
 def read_heif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
-    """HEIC and other HEIF; libheif turns pictures upright, and gives deeper samples in 8 bits."""
+    """HEIC and other HEIF; libheif turns pictures upright, and gives deeper samples in 8 bits; colours as in AVIF."""
     import_extra("pillow_heif", "heic", "a HEIC file").register_heif_opener()
 
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
@@ -37,6 +38,6 @@ def read_heif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         bits = int(image.info.get("bit_depth", 8))
         turned = int(image.info.get("original_orientation") or 1)
         raster, damage = load_raster(lambda: image, options, bits=bits, largest=2**bits - 1, upright=True)
-        return replace(raster, turned=turned), damage
+        return taken_as_srgb(replace(raster, turned=turned), boxed_numbers(data)), damage
 
     return read_frames(data, "HEIF", options, max_pixels, to_raster)

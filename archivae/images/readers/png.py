@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -12,6 +11,7 @@ from PIL import Image, ImageFile
 from archivae.errors import DamagedPictureError
 from archivae.images.metadata import read_metadata, unkept
 from archivae.images.picture import Raster, Rasters, ReadOptions
+from archivae.images.readers.colour_numbers import chunk_numbers, taken_as_srgb
 from archivae.images.readers.deep import load_deep
 from archivae.images.readers.frames import OpenFrame, load, read_frames
 from archivae.images.readers.modes import load_raster
@@ -27,10 +27,13 @@ def read_png(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     broken = _broken_checksum(data)
     if broken and not options.tolerant:
         raise DamagedPictureError(f"decoding PNG failed: {_said(broken)}") from broken
-    bits = data[_BIT_DEPTH]
-    rasters = read_frames(
-        data, "PNG", options, max_pixels, partial(_to_raster, bits=bits, animated=b"acTL" in data[: data.find(b"IDAT")])
-    )
+    bits, head = data[_BIT_DEPTH], data[: data.find(b"IDAT")]
+
+    def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
+        raster, damage = _to_raster(open_frame, options, bits, animated=b"acTL" in head)
+        return taken_as_srgb(raster, chunk_numbers(head)), damage
+
+    rasters = read_frames(data, "PNG", options, max_pixels, to_raster)
     return rasters if not broken or rasters.damage else replace(rasters, damage=_said(broken))
 
 
@@ -66,7 +69,7 @@ def _to_raster(open_frame: OpenFrame, options: ReadOptions, bits: int, animated:
             largest=65535,
             alpha=alpha,
             metadata=read_metadata(image),
-            notes=tuple(f"{name} not kept" for name in unkept(image)),
+            unkept=unkept(image),
         ),
         damage,
     )

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from PIL import TiffImagePlugin, UnidentifiedImageError
 
 from archivae.errors import UnsupportedPictureError
 from archivae.images.metadata import read_metadata, unkept
+from archivae.images.orienting import turned_upright
 from archivae.images.picture import CHANNELS, Colours, Raster, Rasters, ReadOptions
 from archivae.images.readers.deep import load_deep
 from archivae.images.readers.extras import import_extra
 from archivae.images.readers.frames import OpenFrame, read_frames
 from archivae.images.readers.modes import load_raster
+from archivae.images.readers.raw import samples_in_place
+from archivae.images.readers.tiff_bands import bands
 from archivae.images.sizes import check_size
 
 _NEW_SUBFILE_TYPE, _DNG_VERSION = 254, 50706  # tags
-_UNSIGNED, _SIGNED = 1, 2  # values of the tag SampleFormat
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # values of the tag SampleFormat
 _ORIENTATION = 0x0112
 _COLOURS: dict[str, Colours] = {"RGB": "rgb", "RGBA": "rgb", "CMYK": "cmyk"}
 
@@ -39,6 +43,10 @@ def _to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str
     bits = int(max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))))
     sample_format = image.tag_v2.get(TiffImagePlugin.SAMPLEFORMAT, (_UNSIGNED,))[0]
     _check_kind(image, bits, sample_format)
+    if sample_format == _FLOAT or (sample_format == _UNSIGNED and bits <= 16):  # others' type depends on all of them
+        banded = _by_bands(image, options)
+        if banded is not None:
+            return banded
     turned = _turned(image)
     deep = load_deep(open_frame, options) if bits == 16 and sample_format == _UNSIGNED else None
     if deep is None:
@@ -56,9 +64,43 @@ def _to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str
         metadata=read_metadata(loaded),
         upright=True,
         turned=turned,
-        notes=tuple(f"{name} not kept" for name in unkept(loaded)),
+        unkept=unkept(loaded),
     )
     return raster, damage
+
+
+def _by_bands(image: TiffImagePlugin.TiffImageFile, options: ReadOptions) -> tuple[Raster, str] | None:
+    """A large page, of which no more than a band is ever decoded beside the samples; None where it is to be read whole."""
+    if samples_in_place(image) is not None:
+        return None
+    samples, alpha, first, damage = np.empty(0), None, None, ""
+    for top, data in bands(image):
+        band, broken = _to_raster(partial(_open_band, data), options)
+        if first is None:
+            first = band
+            size = image.tag_v2[TiffImagePlugin.IMAGELENGTH], image.tag_v2[TiffImagePlugin.IMAGEWIDTH]
+            samples = np.empty((*size, band.samples.shape[2]), band.samples.dtype)
+            alpha = None if band.alpha is None else np.empty(size, band.alpha.dtype)
+        samples[top : top + len(band.samples)] = band.samples
+        if alpha is not None:
+            alpha[top : top + len(band.samples)] = band.alpha
+        damage = damage or broken
+    if first is None:
+        return None
+    turned = _turned(image)
+    raster = replace(
+        first,
+        samples=turned_upright(samples, turned),
+        alpha=None if alpha is None else turned_upright(alpha, turned),
+        metadata=read_metadata(image),
+        turned=turned,
+        unkept=unkept(image),
+    )
+    return raster, damage
+
+
+def _open_band(data: bytes) -> TiffImagePlugin.TiffImageFile:
+    return TiffImagePlugin.TiffImageFile(io.BytesIO(data))
 
 
 def _check_kind(image: TiffImagePlugin.TiffImageFile, bits: int, sample_format: int) -> None:
@@ -84,6 +126,8 @@ def _through_tifffile(data: bytes, max_pixels: int) -> Rasters:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         check_size(page.imagelength, page.imagewidth, max_pixels)
+        if page.size > 3 * page.imagelength * page.imagewidth:  # before they are allocated
+            raise UnsupportedPictureError(f"expected grey or RGB, found a TIFF of {page.shape}")
         samples = page.asarray()
         count = len(file.pages)
     samples = samples[:, :, None] if samples.ndim == 2 else samples
@@ -93,9 +137,14 @@ def _through_tifffile(data: bytes, max_pixels: int) -> Rasters:
         )
     if samples.dtype in (np.float16, np.float64):
         samples = samples.astype(np.float32)
-    note = "tags of this TIFF not kept"
     largest = 2 ** (8 * samples.itemsize) - 1 if samples.dtype.kind == "u" else 255
-    raster = Raster(samples, "grey" if samples.shape[2] == 1 else "rgb", largest=largest, upright=True, notes=(note,))
+    raster = Raster(
+        samples,
+        "grey" if samples.shape[2] == 1 else "rgb",
+        largest=largest,
+        upright=True,
+        unkept=("tags of this TIFF",),
+    )
     return Rasters(raster, count=count)
 
 

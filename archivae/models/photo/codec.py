@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,8 @@ from archivae.models.photo.coder import choose_integers, decode_tiles, encode_ti
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks
 from archivae.models.photo.grey import from_rgb, to_rgb
 from archivae.models.photo.integer import PARAMETER_UNIT
-from archivae.models.photo.layers import blend, run_branches_in
+from archivae.models.photo.layers import Pointwise, blend
+from archivae.models.photo.packed import pack
 from archivae.models.photo.quantiser import Quantiser
 from archivae.models.photo.transforms import Analysis, HyperAnalysis, Synthesis
 from archivae.models.photo.weights import PhotoWeights
@@ -28,7 +29,10 @@ TILE_SIDE = 1024
 HALO = 64
 """How far a pixel reaches through either transform, rounded up: tiles are cut with this much around them."""
 GPU_BATCH = 8
+HALF_RANGE = 127.5
+"""Levels from the middle to either end."""
 
+Transform = TypeVar("Transform", bound=nn.Module)
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -98,7 +102,13 @@ class PhotoCodec:
         self._analysis = self._transform(Analysis(weights.arch), "analysis.").to(fast_dtype)
         self._hyper_analysis = self._transform(HyperAnalysis(weights.arch), "hyper_analysis.").to(fast_dtype)
         self._synthesis = self._transform(Synthesis(weights.arch), "synthesis.")
-        run_branches_in(self._synthesis, fast_dtype)
+        _scale_to_levels(self._synthesis.patch)
+        for blocks in (self._synthesis.coarse, self._synthesis.fine):
+            blocks.run_branches_in(fast_dtype)
+        if device.type == "cpu":
+            _keep_freed_memory()
+            for transform in (self._analysis, self._hyper_analysis, self._synthesis):
+                pack(transform)
         self._quantiser = Quantiser(weights.tables, device)
         self._networks = EntropyNetworks(
             weights.arch, weights.layers, weights.index_offset, weights.hyper_index, device
@@ -202,8 +212,8 @@ class PhotoCodec:
     def _latents(self, crops: Sequence[Pixels], cell: Cell, quality: int) -> tuple[Tensor, Tensor]:
         """Latents (N, latents, h, w), not rounded, and hyper-latents (N, hyper, h/4, w/4), not rounded, both float32."""
         mix = self._mix(quality)
-        latents = _cut(self._analysis(self._to_tensor(crops), mix).float(), cell, LATENT_STRIDE)
-        latents = latents * self._gain("encoder_gain", mix)
+        latents = _cut(self._analysis(self._to_tensor(crops), mix), cell, LATENT_STRIDE).float()
+        latents.mul_(self._gain("encoder_gain", mix))
         z = self._hyper_analysis(latents, mix).float().clamp_(-Z_LIMIT - 1, Z_LIMIT)
         return latents, z
 
@@ -214,8 +224,8 @@ class PhotoCodec:
         columns = []
         for cell in row:
             left, right = cell.outer[1] // LATENT_STRIDE, cell.outer[3] // LATENT_STRIDE
-            pixels = _cut(self._synthesis(latents[:, :, :, left:right].float() * gain, mix), cell, 1)
-            whole = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
+            levels = _cut(self._synthesis(latents[:, :, :, left:right].float().mul_(gain), mix), cell, 1)
+            whole = levels.round_().clamp_(0, 255).to(torch.uint8)
             columns.append(whole.permute(0, 2, 3, 1).cpu().numpy())
         return np.concatenate(columns, 2) if len(columns) > 1 else columns[0]
 
@@ -229,14 +239,30 @@ class PhotoCodec:
         return blend(mix, rows).exp()[:, :, None, None]
 
     def _to_tensor(self, crops: Sequence[Pixels]) -> Tensor:
+        """(N, 3, H, W) in [-1, 1]; until they are divided, bfloat16 holds the levels exactly."""
         batch = torch.from_numpy(np.stack(crops)).to(self.device)
-        return batch.permute(0, 3, 1, 2).float().div_(255)
+        return batch.permute(0, 3, 1, 2).to(self.fast_dtype).sub_(HALF_RANGE).div_(HALF_RANGE)
 
-    def _transform(self, module: nn.Module, prefix: str) -> nn.Module:
+    def _transform(self, module: Transform, prefix: str) -> Transform:
         floats = self.weights.floats.items()
         module.load_state_dict({n.removeprefix(prefix): t.float() for n, t in floats if n.startswith(prefix)})
         module = module.to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.eval().requires_grad_(False)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep up to 62 MB of freed memory, or every picture's tensors are cleared by the kernel page by page.
+
+    It keeps twice the size of the largest block that it ever gave back at once, if that is below 32 MB. This one is
+    never touched. Other allocators don't mind.
+    """
+    torch.empty(31 << 20, dtype=torch.uint8)
+
+
+def _scale_to_levels(last: Pointwise) -> None:
+    """Let the layer that gives pixels in [-1, 1] give them in [0, 255]: it saves two passes over every pixel."""
+    last.weight.mul_(HALF_RANGE)
+    last.bias.mul_(HALF_RANGE).add_(HALF_RANGE)
 
 
 def _cut(x: Tensor, cell: Cell, stride: int) -> Tensor:

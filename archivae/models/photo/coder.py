@@ -6,7 +6,7 @@ everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import google_crc32c
 import numpy as np
@@ -49,7 +49,7 @@ def choose_integers(
     def quantised(field: Tensor, rounded: Rounding) -> Fill:
         def fill(step: int, mean: Tensor, index: Tensor) -> Tensor:
             wanted = torch.cat([slot.flatten(1) for slot in slots(field, step)], 1)
-            residual = rounded(wanted - mean.float() / PARAMETER_UNIT, index)
+            residual = rounded(wanted.sub_(mean, alpha=1 / PARAMETER_UNIT), index)
             values.append(residual)
             indices.append(index)
             return residual
@@ -59,7 +59,8 @@ def choose_integers(
     count, _, height, width = z.shape
     hyper = networks.hyper_field(count, height, width, quality)
     restored = _restore(networks, hyper, quantised(z, round_nearest))
-    _restore(networks, networks.latent_field(restored, quality), quantised(latents, quantise))
+    for _ in _passes(networks, networks.latent_field(restored, quality), quantised(latents, quantise)):
+        pass  # an encoder does not ask what latents are restored to
     return torch.cat(values, 1).cpu().numpy(), torch.cat(indices, 1).cpu().numpy()
 
 
@@ -94,17 +95,24 @@ def decode_tiles(
 
 
 def _restore(networks: EntropyNetworks, field: Field, fill: Fill) -> Tensor:
-    """Four passes over a field whose residuals ``fill`` gives: restored values, int32 in steps of 1/16."""
+    """A field whose residuals ``fill`` gives: restored values, int32 in steps of 1/16."""
     restored = torch.empty(field.shape, dtype=torch.int32, device=networks.device, memory_format=torch.channels_last)
-    known = torch.zeros_like(restored)
-    for step in range(PASSES):
-        context = networks.context(field, step, known) if step else None
-        mean, index = networks.parameters(field, step, context)
-        residual = fill(step, mean, index)
-        fresh = residual * PARAMETER_UNIT + mean
+    for step, fresh in enumerate(_passes(networks, field, fill)):
         _put(fresh, restored, step)
-        _put(field.shown(residual, fresh), known, step)
     return restored
+
+
+def _passes(networks: EntropyNetworks, field: Field, fill: Fill) -> Iterator[Tensor]:
+    """Restored values of each of the four passes: (N, count), in order of coding."""
+    known = torch.zeros(field.shape, dtype=torch.int8, device=networks.device)
+    known = known.contiguous(memory_format=torch.channels_last)
+    for step in range(PASSES):
+        mean, index = networks.parameters(field, step, networks.context(field, step, known) if step else None)
+        residual = fill(step, mean, index)
+        fresh = torch.add(mean, residual, alpha=PARAMETER_UNIT)
+        if step < PASSES - 1:
+            _put(field.shown(residual, fresh), known, step)
+        yield fresh
 
 
 def _put(values: Tensor, x: Tensor, step: int) -> None:

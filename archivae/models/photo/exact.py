@@ -11,13 +11,13 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from archivae.models.photo.architecture import LAMBDAS, PASS_ORDER, PASSES, TABLES, Architecture, phase_planes
 from archivae.models.photo.entropy import KNOWN_GAIN, PHASE_LEVEL, QUALITY_LEVELS
-from archivae.models.photo.exact_layer import ExactDepthwise, ExactPointwise
+from archivae.models.photo.exact_layer import ExactHead, ExactLayer, to_bytes
 from archivae.models.photo.integer import ACC_LIMIT, PARAMETER_UNIT, IntegerWeights
+from archivae.models.photo.patches import patch_order, unfolded
 
 PHASES = 4
 QUALITY_SCALE = 100 * 256
@@ -67,22 +67,22 @@ def slots(x: Tensor, step: int) -> list[Tensor]:
 class Field(NamedTuple):
     """What is coded in four passes: the hyper-latents, or the latents, of a batch.
 
-    ``conditions`` (N, M, h, w) go into every context network; ``features`` (N, F, h, w) give means and table indices to
-    begin with, which are 0 without them; ``offset`` (channels,) is added to indices. All are int32.
+    ``conditions`` (N, M, h, w) and ``phases`` (N, 4, h, w), bytes, go into every context network; ``start`` holds, for
+    every phase, the means and table indices to begin with: int32 (N, groups, 2, channels / groups, positions).
     """
 
     name: str
     shape: tuple[int, int, int, int]
     conditions: Tensor
-    features: Tensor | None
-    offset: Tensor
+    phases: Tensor
+    start: list[Tensor]
     shows_restored: bool
     """Whether context networks see restored values, or residuals alone."""
 
     def shown(self, residual: Tensor, restored: Tensor) -> Tensor:
-        """What context networks see, [-128, 127], of residuals and of the same restored, in steps of 1/16."""
+        """What context networks see, int8, of residuals and of the same restored, in steps of 1/16."""
         seen = restored // RESTORED_PER_SHOWN if self.shows_restored else residual * KNOWN_GAIN
-        return seen.clamp(-128, 127)
+        return seen.clamp_(-128, 127).to(torch.int8)
 
 
 class EntropyNetworks:
@@ -97,16 +97,16 @@ class EntropyNetworks:
     ) -> None:
         self.arch = arch
         self.device = device
-        self._heads: dict[str, list[ExactPointwise]] = {}
-        self._pointwise: dict[str, ExactPointwise] = {}
-        self._depthwise: dict[str, ExactDepthwise] = {}
+        self._layers: dict[str, ExactLayer] = {}
+        self._heads: dict[str, list[ExactHead]] = {}
         for name, layer in layers.items():
-            if layer.weight.dim() == 3:
-                self._depthwise[name] = ExactDepthwise(layer, device)
+            if name == "parameter_head":
+                self._parameter_head = ExactHead(_grouped(layer), device)
             elif name.endswith("head"):
-                self._heads[name] = _head_by_group(layer, device)
+                groups = zip(*(part.chunk(PASSES) for part in _grouped(layer)), strict=True)
+                self._heads[name] = [ExactHead(IntegerWeights(*group), device) for group in groups]
             else:
-                self._pointwise[name] = ExactPointwise(layer, _signed_inputs(name, arch), device)
+                self._layers[name] = _body_layer(name, layer, arch, device)
         for name, rows in (("index_offset", index_offset), ("hyper_index", hyper_index)):
             if rows.long().abs().max() >= ACC_LIMIT:
                 raise ValueError(f"{name} holds numbers of 2^24 or more: sums with them may not fit into 32 bits")
@@ -115,77 +115,85 @@ class EntropyNetworks:
 
     def hyper_field(self, count: int, height: int, width: int, quality: int) -> Field:
         """The hyper-latents of ``count`` tiles: (count, hyper, height, width)."""
-        level = torch.full((count, 1, height, width), quality_level(quality), dtype=torch.int32, device=self.device)
-        offset = self._interpolated(self._hyper_index, quality)
-        return Field("hyper_contexts", (count, self.arch.hyper, height, width), level, None, offset, True)
+        shape = (count, self.arch.hyper, height, width)
+        level = torch.full((count, 1, height, width), quality_level(quality), dtype=torch.uint8, device=self.device)
+        start = self._start(level, interpolate_rows(self._hyper_index, quality), None)
+        return Field("hyper_contexts", shape, level, self._phases(level), start, True)
 
     def latent_field(self, z: Tensor, quality: int) -> Field:
         """The latents of the tiles whose restored hyper-latents are ``z`` (N, hyper, h, w), int32 in steps of 1/16."""
         features = self.features(z, quality)
         shape = (len(z), self.arch.latents, *features.shape[2:])
-        offset = self._interpolated(self._index_offset, quality)
-        return Field("contexts", shape, features, features, offset, False)
+        with _exact_arithmetic(self.device):
+            offset = interpolate_rows(self._index_offset, quality)
+            start = self._start(features, offset, self._parameter_head)
+        return Field("contexts", shape, features, self._phases(features), start, False)
 
     def features(self, z: Tensor, quality: int) -> Tensor:
-        """Restored hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w), int32 in [0, 255]."""
+        """Restored hyper-latents (N, hyper, h, w) to features (N, features, 4h, 4w), bytes."""
         with _exact_arithmetic(self.device):
             plane = torch.full_like(z[:, :1], quality_level(quality))
-            x = torch.cat([(z // RESTORED_PER_SHOWN).clamp(-128, 127), plane], 1)
-            x = self._unsigned("hyper_decoder.enter", x)
-            x = self._block("hyper_decoder.middle", F.pixel_shuffle(x, 2))
-            x = self._unsigned("hyper_decoder.up", x)
-            return self._block("hyper_decoder.full", F.pixel_shuffle(x, 2))
+            x = torch.cat([(z // RESTORED_PER_SHOWN).clamp_(-128, 127), plane], 1)
+            x = to_bytes(x.to(torch.int8, memory_format=torch.channels_last))
+            x = unfolded(self._layers["hyper_decoder.enter"](x), 2)
+            x = self._block("hyper_decoder.middle", x)
+            x = unfolded(self._layers["hyper_decoder.up"](x), 2)
+            return self._block("hyper_decoder.full", x)
 
     def context(self, field: Field, step: int, known: Tensor) -> Tensor:
         """What pass ``step`` (1 to 3) makes of ``known``: as `Field.shown` says, and 0 where nothing is decoded yet."""
         with _exact_arithmetic(self.device):
-            phases = phase_planes(*known.shape[2:]).to(self.device, torch.int32).expand(len(known), -1, -1, -1)
-            x = torch.cat([known, field.conditions, phases * PHASE_LEVEL], 1)
+            x = torch.cat([to_bytes(known), field.conditions, field.phases], 1)
             name = f"{field.name}.{step - 1}"
-            x = self._block(f"{name}.near", self._unsigned(f"{name}.enter", x))
+            x = self._block(f"{name}.near", self._layers[f"{name}.enter"](x))
             return self._block(f"{name}.far", x)
 
     def parameters(self, field: Field, step: int, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """Means (int32, steps of 1/16) and table numbers (uint8) of what pass ``step`` decodes: (N, count), in order."""
-        inputs = [] if field.features is None else [("parameter_head", field.features)]
-        if context is not None:
-            inputs.append((f"{field.name}.{step - 1}.head", context))
+        means, indices = [], []
         with _exact_arithmetic(self.device):
-            ready = [(self._heads[name], self._heads[name][0].ready(x)) for name, x in inputs]
-            means, indices = [], []
-            for phase in phases_of(field.shape):
+            for phase, start in zip(phases_of(field.shape), field.start, strict=True):
                 group = phase ^ PASS_ORDER[step]
-                mean, index = self._start(field, group, phase)
-                for heads, x in ready:
-                    more = heads[group].product(phase_of(x, phase))
-                    mean, index = (a + b for a, b in zip((mean, index), more.chunk(2, 1), strict=True))
-                means.append(mean.flatten(1))
-                indices.append(index.flatten(1))
+                both = start[:, group]
+                if context is not None:
+                    head = self._heads[f"{field.name}.{step - 1}.head"][group]
+                    both = head(phase_of(context, phase)).unflatten(1, (2, -1)).add_(both)
+                means.append(both[:, 0].flatten(1))
+                indices.append(both[:, 1].flatten(1))
         return torch.cat(means, 1), table_index(torch.cat(indices, 1))
 
-    def _start(self, field: Field, group: int, phase: int) -> tuple[Tensor, Tensor]:
-        """Means of zero, and the indices' offsets, of one phase of a pass."""
-        count, channels, height, width = field.shape
-        offset = field.offset[group::PASSES].view(1, -1, 1, 1)
-        offset = phase_of(offset.expand(count, channels // PASSES, height, width), phase)
-        return torch.zeros_like(offset), offset
+    def _phases(self, like: Tensor) -> Tensor:
+        planes = (phase_planes(*like.shape[2:]) * PHASE_LEVEL).to(self.device, torch.uint8)
+        return planes.repeat(len(like), 1, 1, 1).contiguous(memory_format=torch.channels_last)
 
-    def _interpolated(self, rows: Tensor, quality: int) -> Tensor:
-        return interpolate_rows(rows, quality).to(self.device, torch.int32)
-
-    def _unsigned(self, name: str, x: Tensor) -> Tensor:
-        return self._pointwise[name](x).clamp_(0, 255)
+    def _start(self, conditions: Tensor, index: Tensor, head: ExactHead | None) -> list[Tensor]:
+        """`Field.start`: what ``head`` makes of ``conditions``, and ``index`` (channels,) added to the table indices."""
+        by_group = index.to(self.device, torch.int32).view(-1, PASSES).T
+        offset = torch.stack([torch.zeros_like(by_group), by_group], 1)[..., None]
+        parts = []
+        for phase in phases_of(tuple(conditions.shape)):
+            x = phase_of(conditions, phase)
+            if head is None:
+                parts.append(offset.expand(len(x), -1, -1, -1, x[0, 0].numel()))
+            else:
+                parts.append(head(x).unflatten(1, (PASSES, 2, -1)).add_(offset))
+        return parts
 
     def _block(self, name: str, x: Tensor) -> Tensor:
-        branch = self._depthwise[f"{name}.look"](x).clamp_(-128, 127)
-        branch = self._pointwise[f"{name}.narrow"](self._unsigned(f"{name}.widen", branch))
-        return branch.add_(x).clamp_(0, 255)
+        branch = self._layers[f"{name}.widen"](self._layers[f"{name}.look"](x))
+        return self._layers[f"{name}.narrow"].added(branch, onto=x)
 
 
-def _head_by_group(layer: IntegerWeights, device: torch.device) -> list[ExactPointwise]:
-    """The rows of a head, means and indices, that belong to each of the four groups of channels."""
-    groups = [IntegerWeights(*(part[group::PASSES] for part in layer)) for group in range(PASSES)]
-    return [ExactPointwise(group, 0, device) for group in groups]
+def _body_layer(name: str, layer: IntegerWeights, arch: Architecture, device: torch.device) -> ExactLayer:
+    """Any layer but a head; where its output is shuffled, in the order that `unfolded` wants."""
+    if name in ("hyper_decoder.enter", "hyper_decoder.up"):
+        layer = IntegerWeights(*(patch_order(part, 2) for part in layer))
+    return ExactLayer(layer, device, _signed_inputs(name, arch), signed_out=name.endswith("look"))
+
+
+def _grouped(layer: IntegerWeights) -> IntegerWeights:
+    """A head with the rows, means and indices, of each of the four groups of channels together."""
+    return IntegerWeights(*(part.unflatten(0, (2, -1, PASSES)).movedim(2, 0).flatten(0, 2) for part in layer))
 
 
 def _signed_inputs(name: str, arch: Architecture) -> int | None:

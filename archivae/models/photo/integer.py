@@ -3,7 +3,8 @@
 Activations are integers, in [0, 255] after a ReLU and in [-128, 127] where signed; weights are integers in [-127, 127].
 Every partial sum stays below 2^24, which float32 holds exactly, so no order of summation can change a result. A layer
 computes ``floor(acc * 2^-shift)`` with a power of two per output channel: exact too. Only pointwise convolutions and
-depthwise filters written as nine shifted multiply-adds are used, so that no Winograd or FFT kernel can creep in.
+depthwise filters are used. In float32 a filter is nine shifted multiply-adds, so that no Winograd or FFT kernel can creep
+in; products of bytes are summed in 32 bits, and are tried before they are trusted (`archivae.models.photo.exact_layer`).
 
 The trainable layers here hold real weights and *simulate* that arithmetic with straight-through gradients (Jacob et al.
 2018, arXiv:1712.05877); `freeze` turns them into the shipped integers, which `archivae.models.photo.exact` runs.

@@ -25,24 +25,40 @@ def blend(mix: Tensor, rows: Tensor) -> Tensor:
 class Pointwise(nn.Module):
     """A 1x1 convolution: ``(N, in, H, W) -> (N, out, H, W)``, its weight stored as a matrix ``(out, in)``.
 
+    One that ``takes`` patches of some side pixel-unshuffles its input first; one that ``gives`` them pixel-shuffles its
+    output: ``in`` and ``out`` count the numbers of a whole patch.
+
     There is a bias for each anchor of the quality scale, ``(anchors, out)``; ``mix`` (N or 1, anchors) says how much of
     each: so one network behaves a little differently at every quality (after Choi et al. 2019, arXiv:1909.04802), at
     no cost. The input is cast to the weight's dtype.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, gain: float = 1.0) -> None:
+    def __init__(self, inputs: int, outputs: int, *, takes: int = 1, gives: int = 1, gain: float = 1.0) -> None:
         super().__init__()
+        self.takes, self.gives = takes, gives
         self.weight = nn.Parameter(torch.randn(outputs, inputs) * (gain / inputs**0.5))
         self.bias = nn.Parameter(torch.zeros(ANCHORS, outputs))
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         x = x.to(self.weight.dtype)
+        x = self._biased_product(F.pixel_unshuffle(x, self.takes) if self.takes > 1 else x, mix)
+        return F.pixel_shuffle(x, self.gives) if self.gives > 1 else x
+
+    def _biased_product(self, x: Tensor, mix: Tensor) -> Tensor:
         weight = self.weight[:, :, None, None]
         bias = blend(mix, self.bias)
         if len(bias) == 1:
             return F.conv2d(x, weight, bias[0].to(x.dtype))
         out = F.conv2d(x, weight)
         return out + bias[:, :, None, None].to(out.dtype)
+
+    def activated(self, x: Tensor, mix: Tensor) -> Tensor:
+        """The output after a leaky ReLU."""
+        return F.leaky_relu(self(x, mix), LEAK)
+
+    def added(self, x: Tensor, mix: Tensor, onto: Tensor) -> Tensor:
+        """The sum of the output and ``onto``, in the dtype of the latter."""
+        return onto + self(x, mix)
 
 
 class Depthwise(nn.Module):
@@ -60,8 +76,7 @@ class Depthwise(nn.Module):
 class ResidualBlock(nn.Module):
     """Two residual branches, one that looks around (depthwise) and one that widens (inverted bottleneck).
 
-    The branches start near zero, so that a stack of blocks starts as the identity. The residual stream keeps the dtype
-    of the input: a branch may run in bfloat16 while the sum stays in float32.
+    The branches start near zero, so that a stack of blocks starts as the identity.
     """
 
     def __init__(self, channels: int, expansion: int = 2) -> None:
@@ -73,24 +88,33 @@ class ResidualBlock(nn.Module):
         self.narrow = Pointwise(channels * expansion, channels, gain=0.02)
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        x = x + self.leave(self.look(F.leaky_relu(self.enter(x, mix), LEAK)), mix)
-        return x + self.narrow(F.leaky_relu(self.widen(x, mix), LEAK), mix)
+        x = self.leave.added(self.look(self.enter.activated(x, mix)), mix, onto=x)
+        return self.narrow.added(self.widen.activated(x, mix), mix, onto=x)
+
+    def branches(self, x: Tensor, mix: Tensor) -> Tensor:
+        """What a block adds to the stream ``x``."""
+        total = self.leave(self.look(self.enter.activated(x, mix)), mix)
+        return self.narrow.added(self.widen.activated(x + total, mix), mix, onto=total)
 
 
 class ResidualBlocks(nn.ModuleList):
-    """Residual blocks one after the other."""
+    """Residual blocks one after the other.
+
+    Branches may run in bfloat16 while the stream that they are added to, once a block, stays in float32.
+    """
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__(ResidualBlock(channels) for _ in range(count))
+        self._branch_dtype: torch.dtype | None = None
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
-        for block in self:
-            x = block(x, mix)
+        block: ResidualBlock
+        for block in self:  # type: ignore[assignment]
+            apart = self._branch_dtype not in (None, x.dtype)
+            x = x + block.branches(x.to(self._branch_dtype), mix) if apart else block(x, mix)
         return x
 
-
-def run_branches_in(module: nn.Module, dtype: torch.dtype) -> None:
-    """Put the branches of every `ResidualBlock` in ``module`` into ``dtype``; the residual stream is left as it is."""
-    for block in module.modules():
-        if isinstance(block, ResidualBlock):
-            block.to(dtype)
+    def run_branches_in(self, dtype: torch.dtype) -> None:
+        """The branches in ``dtype``, the stream in that of the input."""
+        self._branch_dtype = dtype
+        self.to(dtype)

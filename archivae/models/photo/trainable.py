@@ -101,12 +101,12 @@ class TrainableCodec(nn.Module):
     def forward(self, pixels: Tensor, position: Tensor) -> TrainingOutput:
         """``pixels`` (N, 3, H, W) in [0, 1], sides multiples of 64; ``position`` (N,) in [0, ANCHORS - 1]."""
         mix = anchor_mix(position)
-        latents = self.analysis(pixels, mix) * _plane(blend(mix, self.encoder_gain).exp())
+        latents = self.analysis(pixels * 2 - 1, mix) * _plane(blend(mix, self.encoder_gain).exp())
         level = torch.round(position * (QUALITY_LEVELS / (ANCHORS - 1)))
         z, hyper_bits, level_plane = self._code_hyper(latents, mix, level)
         restored, residual_bits = self._code_latents(latents, self.hyper_decoder(z, level_plane), mix)
         pixels_out = self.synthesis(restored * _plane(blend(mix, self.decoder_gain).exp()), mix)
-        return TrainingOutput(pixels_out, residual_bits, hyper_bits)
+        return TrainingOutput(pixels_out * 0.5 + 0.5, residual_bits, hyper_bits)
 
     def _code_hyper(self, latents: Tensor, mix: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Restored hyper-latents, their bits, and the plane that tells networks the quality."""

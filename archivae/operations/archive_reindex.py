@@ -1,0 +1,131 @@
+"""An index made anew from the shards. What is damaged in them is left out and named; all else is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from archivae.bitstream import read_bitstream
+from archivae.errors import ArchivaeError, StorageError
+from archivae.operations.archive_pack import index_row
+from archivae.operations.names import ARCHIVE_ENDING
+from archivae.storage import join, own_path
+from archivae.storage.archive_index import ArchiveIndex, IndexRow, merge_rows, write_index
+from archivae.storage.archive_layout import index_uri, shard_number
+from archivae.storage.archive_plan import Round, read_round
+from archivae.storage.names import normal
+from archivae.storage.objects import LARGEST_SPAN, clear_own, store_of
+from archivae.storage.ranged_file import Ahead
+from archivae.storage.store import StoredObject
+from archivae.storage.tar import Read, TarMember, scan
+
+_PARTS = "reindex"
+
+
+@dataclass(frozen=True)
+class Reindexed:
+    """What became of a scan: how many pictures are in the index now, and what was damaged, in words."""
+
+    pictures: int
+    damage: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The index of one shard, until it is merged: the first and last name in it, and where it lies."""
+
+    first: str
+    last: str
+    uri: str
+
+
+def reindex(archive: str) -> Reindexed:
+    """Write a new index from the shards, over whatever stands in its place. StorageError if there are no shards.
+
+    The shards of an unfinished job are left to that.
+    """
+    plan = read_round(archive)
+    shards = {number: shard for number, shard in list_shards(archive).items() if _is_finished(number, plan)}
+    if not shards:
+        raise StorageError(
+            f"expected finished shards (shard-00000.tar, ...) in {archive!r}, found none; check the name, "
+            f"or run the job that makes them to its end"
+        )
+    clear_own(archive, _PARTS)
+    parts: list[_Part] = []
+    damage: list[str] = []
+    for number in sorted(shards):
+        rows = _sound_rows(shards[number], number, damage)
+        if rows:
+            parts.append(_write_part(archive, rows))
+    write_index(index_uri(archive), merge_rows(map(_rows_of, chains(parts))), archive)
+    clear_own(archive, _PARTS)
+    return Reindexed(len(ArchiveIndex(index_uri(archive))), tuple(damage))
+
+
+def list_shards(archive: str) -> dict[int, StoredObject]:
+    """The shards that lie in an archive, by number."""
+    entries = store_of(archive).walk(normal(archive), start="shard-", depth=1)
+    numbered = ((shard_number(entry.name), entry) for entry in entries if "/" not in entry.name)
+    return {number: entry for number, entry in numbered if number is not None}
+
+
+def scan_shard(shard: StoredObject, number: int) -> Iterator[IndexRow | str]:
+    """A row for each whole picture of a shard, in words what is none. Memory holds one picture."""
+    read = Ahead(shard.uri).read
+    for found in scan(read, shard.size):
+        if isinstance(found, int):
+            yield f"{shard.uri} is damaged at byte {found}"
+            continue
+        try:
+            yield _row(found, read, number)
+        except ArchivaeError as error:
+            yield f"{shard.uri}, {found.name!r} at byte {found.offset}: {error}"
+
+
+def chains(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """Parts in lists that are each sorted throughout: of a list, one part at a time need be open."""
+    found: list[list[_Part]] = []
+    for part in parts:
+        after = next((chain for chain in found if chain[-1].last < part.first), None)
+        if after is None:
+            found.append([part])
+        else:
+            after.append(part)
+    return found
+
+
+def _is_finished(number: int, plan: Round | None) -> bool:
+    return plan is None or plan.done or number < plan.first
+
+
+def _sound_rows(shard: StoredObject, number: int, damage: list[str]) -> list[IndexRow]:
+    """The rows of a shard, sorted by name, of equal names the last; what is damaged is added to ``damage``."""
+    rows: dict[str, IndexRow] = {}
+    for found in scan_shard(shard, number):
+        if isinstance(found, IndexRow):
+            rows[found.name] = found
+        else:
+            damage.append(found)
+    return [rows[name] for name in sorted(rows)]
+
+
+def _write_part(archive: str, rows: Sequence[IndexRow]) -> _Part:
+    uri = own_path(archive, f"{_PARTS}/{rows[0].shard}.parquet")
+    write_index(uri, rows, archive)
+    return _Part(rows[0].name, rows[-1].name, uri)
+
+
+def _rows_of(parts: Sequence[_Part]) -> Iterator[IndexRow]:
+    for part in parts:
+        yield from ArchiveIndex(part.uri).rows()
+
+
+def _row(member: TarMember, read: Read, number: int) -> IndexRow:
+    """Nothing of a tar's headers is trusted: the name is checked, the size limited, the file's checksums verified."""
+    join("/", member.name)
+    name = member.name.removesuffix(ARCHIVE_ENDING)
+    if name == member.name or member.length > LARGEST_SPAN:
+        raise StorageError(f"expected an {ARCHIVE_ENDING} file of at most {LARGEST_SPAN} bytes")
+    data = read(member.offset, member.length)
+    return index_row(read_bitstream(data), data, name, number, member.offset)

@@ -1,0 +1,57 @@
+"""An original held against what its ``.avae`` file decodes to, long after it was encoded."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from functools import lru_cache
+
+from archivae.bitstream import Bitstream, Coding
+from archivae.errors import VerificationError
+from archivae.images import MAX_PIXELS, READ_WORDS, Picture, ReadOptions, open_picture
+from archivae.operations.chunks import same_samples
+from archivae.operations.decode import own_bytes
+from archivae.operations.encode import options_for
+from archivae.operations.quality import psnr
+from archivae.operations.rate import RATE_WORDS, pick_rate
+
+
+def level_against(original: bytes, options: str, stream: Bitstream, decoded: Picture) -> float:
+    """The PSNR in dB, of the worst frame, of what ``stream`` decoded to; infinite where nothing was lost.
+
+    ``original``: the file it was made of. ``options``: of the job that made it, as its row in the manifest has them.
+    VerificationError where anything but the pixels differs: bytes kept as they were, sizes, frames and their times,
+    metadata, transparency, samples of over 8 bits.
+    """
+    if stream.coding is Coding.ORIGINAL:
+        if own_bytes(stream) != original:
+            raise VerificationError("it does not hold the bytes of its original")
+        return math.inf
+    picture = open_picture(original, max_pixels=MAX_PIXELS, options=_reading(options))
+    if _times(picture) != _times(decoded):
+        raise VerificationError("its frames are not those of the original")
+    return min(map(_frame_level, picture.frames, decoded.frames))
+
+
+@lru_cache
+def _reading(options: str) -> ReadOptions:
+    """How a job with these options read its pictures."""
+    asked = json.loads(options)
+    rate = pick_rate(**{word: asked[word] for word in RATE_WORDS if word in asked})
+    return options_for(rate, ReadOptions(**{word: asked[word] for word in READ_WORDS if word in asked}))
+
+
+def _times(picture: Picture) -> tuple[tuple[int, ...], int]:
+    sequence = picture.sequence
+    return ((0,), 0) if sequence is None else (sequence.milliseconds, sequence.loops)
+
+
+def _frame_level(original: Picture, decoded: Picture) -> float:
+    if original.pixels.shape != decoded.pixels.shape:
+        raise VerificationError(f"it decodes to {decoded.pixels.shape}, its original is {original.pixels.shape}")
+    if original.metadata != decoded.metadata:
+        raise VerificationError("it does not hold the metadata of its original")
+    if not same_samples(replace(original, pixels=decoded.pixels), decoded):
+        raise VerificationError("its transparency, or its samples of over 8 bits, are not those of its original")
+    return psnr(original.pixels, decoded.pixels)

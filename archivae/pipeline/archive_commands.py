@@ -1,0 +1,184 @@
+"""The commands that look into an archive of shards: ls, get, verify, reindex."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from archivae.errors import ArchivaeError
+from archivae.images import ENDINGS
+from archivae.models import ACCELERATORS
+from archivae.operations.archive import Archive, open_archive
+from archivae.operations.archive_reindex import reindex
+from archivae.operations.archive_verify import (
+    Original,
+    check_models,
+    check_picture,
+    check_shards,
+    require_archive,
+    sampled_places,
+)
+from archivae.operations.names import archive_name, assign_decoded_names
+from archivae.pipeline.options import add_profile_argument, add_verify_arguments
+from archivae.pipeline.quantities import share_of
+from archivae.storage import join, own_path, read_manifest, scratch_of, write_object
+from archivae.storage.archive_index import IndexRow
+from archivae.storage.names import normal
+from archivae.storage.threads import map_in_order
+
+GOOD, DAMAGED = 0, 1
+_CHECKED_AT_ONCE = 16
+_AVAE = "avae"
+_ARCHIVE_HELP = "folder; local or gs://"
+
+
+def add_parsers(commands: Any) -> None:
+    """Give the command line these commands."""
+    ls = commands.add_parser("ls", help="what an archive holds: name, bytes, height x width, quality")
+    ls.set_defaults(run=_ls)
+    get = commands.add_parser("get", help="single pictures out of an archive, without reading the rest of it")
+    get.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE_HELP)
+    get.add_argument("names", nargs="+", metavar="NAME", help="as ls shows it")
+    get.add_argument("--output", required=True, metavar="DIR", help="folder to write to; local or gs://")
+    get.add_argument(
+        "--format", choices=(*ENDINGS, _AVAE), default="png", help="format to write, avae: as stored (default: png)"
+    )
+    add_profile_argument(get)
+    get.set_defaults(run=_get)
+    verify = commands.add_parser(
+        "verify",
+        help="is an archive whole? exit code 1 if anything is damaged",
+        epilog="Here and at once; as a pipeline where a report or an option of Beam is given: --runner, --project, ...",
+    )
+    add_verify_arguments(verify)
+    verify.add_argument("--all", action="store_const", const="100%", dest="sample", help="decode every picture")
+    verify.add_argument(
+        "--report", metavar="DIR", help="folder for a row a picture (default: _archivae/verified in the archive)"
+    )
+    verify.set_defaults(run=_verify)
+    anew = commands.add_parser("reindex", help="make an archive's index anew from its shards")
+    anew.set_defaults(run=_reindex)
+    for command in (ls, verify, anew):
+        command.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE_HELP)
+    for command in (get, verify):
+        command.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
+
+
+def _ls(arguments: argparse.Namespace) -> int:
+    archive = open_archive(arguments.archive)
+    try:
+        if sys.stdout.isatty():
+            print("name\tbytes\tsize\tquality")
+        for row in archive.index.rows():
+            print(f"{_shown(row.name)}\t{row.length}\t{row.height}x{row.width}\t{row.quality:g}")
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return GOOD
+
+
+def _get(arguments: argparse.Namespace) -> int:
+    """Every picture that can be had; 1 if one could not."""
+    archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
+    names = dict.fromkeys(arguments.names)
+    targets = _targets(names, arguments.format)
+    failed = 0
+    for name in names:
+        try:
+            _get_one(archive, name, join(arguments.output, targets[name]), arguments)
+        except KeyError:
+            failed += _complain(f"{_shown(name)}: the archive has no such picture; archivae ls shows what it has")
+        except ArchivaeError as error:
+            failed += _complain(f"{_shown(name)}: {error}")
+    return DAMAGED if failed else GOOD
+
+
+def _get_one(archive: Archive, name: str, uri: str, arguments: argparse.Namespace) -> None:
+    if arguments.format == _AVAE:
+        data = archive.read(name)
+    else:
+        data = archive.picture_file(name, arguments.format, arguments.restore_profile)
+    write_object(uri, data, scratch=scratch_of(arguments.output))
+
+
+def _targets(names: Iterable[str], format: str) -> dict[str, str]:
+    """What each picture's file is called, as decode calls it."""
+    if format == _AVAE:
+        return {name: archive_name(name) for name in names}
+    decoded = assign_decoded_names([archive_name(name) for name in names], ENDINGS[format])  # type: ignore[index]
+    return {name: decoded[archive_name(name)] for name in names}
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    """1 for anything that is damaged or cannot be read, named on standard error; UsageError where there is no archive."""
+    share = share_of(arguments.sample, "--sample")
+    uri = normal(arguments.archive)
+    require_archive(uri)
+    damages = sum(map(_complain, _damages(uri, share, arguments)))
+    print(f"{damages} damages" if damages else "all good")
+    return DAMAGED if damages else GOOD
+
+
+def verify_words(arguments: argparse.Namespace) -> list[str]:
+    """The pipeline options that do what ``archivae verify`` was asked for."""
+    report = arguments.report or own_path(arguments.archive, "verified")
+    words = ["--operation=verify", f"--input={arguments.archive}", f"--output={report}"]
+    words += [f"--against={arguments.against}"] if arguments.against else []
+    return [*words, f"--sample={arguments.sample}", f"--accelerator={arguments.accelerator}"]
+
+
+def _damages(uri: str, share: float, arguments: argparse.Namespace) -> Iterator[str]:
+    """What is wrong with an archive. A damaged index ends the search: nothing else can be found without it."""
+    try:
+        archive = open_archive(uri, accelerator=arguments.accelerator)
+        originals = _originals(archive, arguments.against)
+        yield from check_models(uri)
+        yield from check_shards(uri, archive.index.rows())
+        rows = list(_sampled(archive, share)) if share < 1 else archive.index.rows()
+
+        def check(row: IndexRow) -> list[str]:
+            return check_picture(uri, row, archive.codec, originals(row.name))
+
+        yield from chain.from_iterable(map_in_order(check, rows, _CHECKED_AT_ONCE))
+        decoded = len(archive) if isinstance(rows, Iterator) else len(rows)
+        print(f"{decoded} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at")
+    except ArchivaeError as error:
+        yield str(error)
+
+
+def _originals(archive: Archive, against: str | None) -> Any:
+    """From a name to what its picture is compared with."""
+    if against is None:
+        return lambda name: None
+    recorded = {
+        row.name: (row.psnr, row.options) for row in read_manifest(archive.uri).values() if row.status == "done"
+    }
+    folder = normal(against)
+    return lambda name: Original(f"{folder}/{name}", *recorded.get(name, (None,)))
+
+
+def _sampled(archive: Archive, share: float) -> Iterator[IndexRow]:
+    for group, places in sampled_places(archive.index.group_sizes, share):
+        rows = archive.index.read_group(group)
+        yield from (rows[place] for place in places)
+
+
+def _reindex(arguments: argparse.Namespace) -> int:
+    found = reindex(normal(arguments.archive))
+    failed = sum(map(_complain, found.damage))
+    print(f"{found.pictures} pictures in the index, {failed} damages left out")
+    return DAMAGED if failed else GOOD
+
+
+def _complain(problem: str) -> int:
+    print(f"archivae: {problem}", file=sys.stderr)
+    return 1
+
+
+def _shown(name: str) -> str:
+    """A name as it may go to a terminal: what it would take for a command is spelled out."""
+    return name if name.isprintable() else ascii(name)

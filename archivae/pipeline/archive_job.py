@@ -1,0 +1,98 @@
+"""What a job that makes or extends an archive of shards works on: planned once, gone on with after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+
+from archivae.errors import DestinationError, UsageError
+from archivae.operations.archive_assign import assign
+from archivae.operations.archive_new import unarchived
+from archivae.pipeline.options import Settings
+from archivae.storage import StoredObject, read_fragment, read_fragments
+from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_layout import index_uri, is_archive, packed_uri
+from archivae.storage.archive_plan import Round, is_packed, pending_round, read_shard_plan, write_plan
+from archivae.storage.names import normal
+from archivae.transforms import Job
+from archivae.transforms.plan import list_inputs
+
+_MISSING_LOOKED_AT = 10_000
+"""Of so many objects that an archive lacks the manifest is asked why; more of them are simply new."""
+
+
+def plan_shards(job: Job, settings: Settings) -> Round | None:
+    """The shards to make: of an unfinished job, or newly planned; None if there is nothing to do.
+
+    DestinationError where another job is unfinished, where there is nothing to append to, or where the archive is
+    finished and the source holds more.
+    """
+    pending = _pending(job)
+    if pending is not None:
+        return pending
+    sources = iter(_left(job, settings))
+    first = next(sources, None)
+    if first is None:
+        return None
+    shards = assign(chain([first], sources), settings.shard_size, settings.rate)
+    before = ArchiveIndex(index_uri(job.destination)).shards if is_archive(job.destination) else 0
+    return write_plan(job.destination, shards, source=normal(job.source), options=job.options, first=before)
+
+
+def objects_left(job: Job, settings: Settings) -> Iterator[StoredObject]:
+    """What `plan_shards` would have the job work on, nothing being written."""
+    pending = _pending(job)
+    if pending is None:
+        return iter(_left(job, settings))
+    left = (shard for shard in pending.shards if not is_packed(job.destination, shard))
+    return chain.from_iterable(read_shard_plan(job.destination, shard) for shard in left)
+
+
+def published_before(job: Job, plan: Round) -> int:
+    """How many pictures lie in those of the round's shards that are published."""
+    uris = (packed_uri(job.destination, shard) for shard in plan.shards if is_packed(job.destination, shard))
+    return sum(len(ArchiveIndex(uri)) for uri in uris)
+
+
+def _pending(job: Job) -> Round | None:
+    if normal(job.source) == normal(job.destination):
+        raise UsageError(f"an archive cannot lie where its pictures do, {job.source!r}: choose another destination")
+    pending = pending_round(job.destination)
+    if pending is not None and (pending.source, pending.options) != (normal(job.source), job.options):
+        raise DestinationError(
+            f"a job over {job.destination} is unfinished, of {pending.source} with {pending.options}: "
+            f"run it again to its end first"
+        )
+    return pending
+
+
+def _left(job: Job, settings: Settings) -> Iterable[StoredObject]:
+    """What is to be put into new shards."""
+    if not is_archive(job.destination):
+        if settings.append:
+            raise DestinationError(f"expected an archive at {job.destination}, found none: archivae encode --archive")
+        return list_inputs(job)
+    new = unarchived(list_inputs(job), ArchiveIndex(index_uri(job.destination)).rows())
+    if settings.append:
+        return _unexplained(job, new, {"not-a-picture"})
+    more = next(_unexplained(job, new, {"not-a-picture", "failed"}), None)
+    if more is not None:
+        raise DestinationError(
+            f"the archive {job.destination} is finished, and {job.source} holds what it lacks, such as "
+            f"{more.name!r}: archivae append puts that into new shards"
+        )
+    return ()
+
+
+def _unexplained(job: Job, new: Iterator[StoredObject], statuses: set[str]) -> Iterator[StoredObject]:
+    """Those of ``new`` that the manifest does not know to have ended with one of ``statuses``, unchanged since."""
+    looked_at = {source.name: source for source in islice(new, _MISSING_LOOKED_AT)}
+    more = next(new, None)
+    if more is not None:
+        return chain(looked_at.values(), [more], new)
+    for fragment in read_fragments(job.destination) if looked_at else ():
+        for row in read_fragment(fragment):
+            known = looked_at.get(row.name)
+            if row.status in statuses and known is not None and known.fingerprint == row.fingerprint:
+                del looked_at[row.name]
+    return iter(looked_at.values())

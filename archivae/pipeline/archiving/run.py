@@ -1,0 +1,234 @@
+"""One run of a policy: purge, select, encode, verify, take away; each stage in the ledger before the next begins."""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from archivae.errors import ArchivaeError, ChangedError, UsageError
+from archivae.operations.archive_assign import expected_bytes
+from archivae.pipeline.archiving.archived import unfinished, writing_options
+from archivae.pipeline.archiving.ledger import Removal, Run, record, record_removals, uri_of
+from archivae.pipeline.archiving.originals import planned_removal, purge, reason_to_keep, scratch_for, take_away
+from archivae.pipeline.archiving.policy import Policy
+from archivae.pipeline.archiving.selection import Candidate, Selection, select
+from archivae.pipeline.archiving.verification import Finding, verify_all
+from archivae.pipeline.run import LOCAL_RUNNERS
+from archivae.pipeline.run import run as run_job
+from archivae.pipeline.summary import Summary
+from archivae.storage import read_manifest, scratch_of
+from archivae.storage.uri_lists import write_uri_list
+
+PORTION = 1000
+"""Objects of one job on this machine; between two jobs the clock is looked at. Elsewhere one job does all."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a run may use: the time from which on nothing new is begun, in seconds since 1970 as ``now`` gives it, and the
+    processes that verify."""
+
+    now: Callable[[], float]
+    deadline: float
+    processes: int
+
+    @property
+    def is_over(self) -> bool:
+        return self.now() >= self.deadline
+
+
+def archive(
+    policy: Policy,
+    name: str,
+    words: Sequence[str] = (),
+    now: Callable[[], float] = time.time,
+    processes: int = 1,
+) -> Run:
+    """Run ``policy`` once; ``name`` is its file's, for the ledger; ``words`` are further pipeline options; so many
+    ``processes`` verify.
+
+    Idempotent: what is done stays done, and what an interrupted run left is taken up. Raises an ArchivaeError where
+    nothing could be begun; whatever goes wrong with single objects is in the returned run.
+    """
+    writing_options(policy)  # before anything is touched
+    _check_words(words)
+    began = now()
+    deadline = began + policy.max_hours * 3600 if policy.max_hours else math.inf
+    means = Means(now, deadline, processes)
+    run = Run(new_id(began), name, began)
+    record(policy.destination, run)
+    try:
+        run = _take_up(run, policy, words, means)
+        selection = select(policy, began)
+        run = _encode(run, policy, selection, words, means)
+        if policy.removes:
+            run = _verify_and_remove(run, policy, [*selection.fresh, *selection.archived], means)
+        run = _purge(replace(run, stage="purging"), policy, means)
+    except BaseException:
+        record(policy.destination, replace(run, stage="failed", ended=now()))
+        raise
+    run = replace(run, stage="finished", ended=now())
+    record(policy.destination, run)
+    return run
+
+
+def new_id(began: float) -> str:
+    """A name for a run that sorts by time."""
+    return f"{datetime.fromtimestamp(began, timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+def job_words(policy: Policy, source: str) -> list[str]:
+    """The pipeline options of encoding ``source`` as ``policy`` says."""
+    rate = [f"--{word}" if value is True else f"--{word}={value}" for word, value in policy.rate.asked().items()]
+    return [
+        "--operation=encode",
+        f"--input={source}",
+        f"--output={policy.destination}",
+        f"--model={policy.model}",
+        *writing_options(policy),
+        *rate,
+    ]
+
+
+def _take_up(run: Run, policy: Policy, words: Sequence[str], means: Means) -> Run:
+    """Make the shards that a killed run had planned: until then nothing can be added to the archive."""
+    pending = unfinished(policy)
+    return run if pending is None else _run_job(run, policy, pending.source, words, means)
+
+
+def _encode(run: Run, policy: Policy, selection: Selection, words: Sequence[str], means: Means) -> Run:
+    portions = _portions(policy, selection.fresh) if _is_local(words) else iter([selection.fresh])
+    for number, portion in enumerate(filter(None, portions)):
+        if means.is_over:
+            return replace(run, remark="max_hours was over before all was encoded; the next run goes on")
+        source = uri_of(policy.destination, f"{run.run}-{number:06}.parquet")
+        write_uri_list(source, {c.found.uri: c.name for c in portion}, scratch_of(policy.destination))
+        run = _run_job(run, policy, source, words, means)
+    return run
+
+
+def _portions(policy: Policy, fresh: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
+    """What single jobs do: `PORTION` objects, and never less than fills a shard."""
+    portion: list[Candidate] = []
+    filled = 0
+    for candidate in fresh:
+        portion.append(candidate)
+        filled += expected_bytes(candidate.found, policy.rate)
+        if len(portion) >= PORTION and filled >= (policy.shard_size or 0):
+            yield portion
+            portion, filled = [], 0
+    yield portion
+
+
+def _run_job(run: Run, policy: Policy, source: str, words: Sequence[str], means: Means) -> Run:
+    """Encode what the list ``source`` names, and write down what came of it."""
+    summary = run_job([*job_words(policy, source), *_limit(words, means), *words], watch=False, named=False)
+    assert isinstance(summary, Summary)
+    run = _counted(run, summary)
+    record(policy.destination, run)
+    return run
+
+
+def _counted(run: Run, summary: Summary) -> Run:
+    return replace(
+        run,
+        encoded=run.encoded + len(summary.done),
+        failed=run.failed + len(summary.failed),
+        bytes_in=run.bytes_in + sum(row.bytes for row in summary.done),
+        bytes_out=run.bytes_out + sum(row.archive_bytes for row in summary.done),
+    )
+
+
+def _verify_and_remove(run: Run, policy: Policy, candidates: Sequence[Candidate], means: Means) -> Run:
+    """Nothing goes unless every picture of the run that can be verified was, and none was bad."""
+    run = replace(run, stage="verifying")
+    record(policy.destination, run)
+    found = _verify(policy, candidates, means)
+    if found is None:
+        return replace(run, remark="max_hours was over before all was verified: no original was touched")
+    for candidate in candidates:
+        if candidate.found.uri not in found:
+            run = run.keeping("not archived")
+    bad = [finding for finding in found.values() if finding.result == "bad"]
+    run = replace(run, verified=len(found) - len(bad), bad=len(bad))
+    for finding in bad:
+        run = run.with_problem(f"{finding.row.source}: {finding.reason}")
+    if bad:
+        return run.with_problem(f"{len(bad)} pictures are not well in the archive: no original was touched")
+    return _remove(run, policy, [(c, found[c.found.uri]) for c in candidates if c.found.uri in found], means)
+
+
+def _verify(policy: Policy, candidates: Sequence[Candidate], means: Means) -> dict[str, Finding] | None:
+    """A finding for each original that has a row, by its URI; None if the time is over."""
+    rows = read_manifest(policy.destination)
+    known = ((candidate, rows.get(candidate.found.uri)) for candidate in candidates)
+    done = [r for c, r in known if r and r.status == "done" and r.fingerprint == c.found.fingerprint]
+    found: dict[str, Finding] = {}
+    for finding in verify_all(policy.destination, done, means.processes):
+        if means.is_over:
+            return None
+        found[finding.row.source] = finding
+    return found
+
+
+def _remove(run: Run, policy: Policy, found: Sequence[tuple[Candidate, Finding]], means: Means) -> Run:
+    removals: list[Removal] = []
+    for candidate, finding in found:
+        reason = "changed since it was archived" if finding.result == "changed" else reason_to_keep(finding.row, policy)
+        if reason:
+            run = run.keeping(reason)
+            continue
+        try:
+            removals.append(planned_removal(candidate, finding.row, policy, means.now()))
+        except ArchivaeError as error:
+            run = run.keeping("its name is not safe").with_problem(str(error))
+    run = replace(run, stage="removing")
+    if removals:
+        record_removals(policy.destination, run.run, removals)
+    record(policy.destination, run)
+    for removal in removals:
+        run = _take_away(run, policy, removal)
+    return run
+
+
+def _take_away(run: Run, policy: Policy, removal: Removal) -> Run:
+    try:
+        take_away(removal, scratch_for(policy))
+    except ChangedError as error:
+        return run.keeping("changed since it was archived").with_problem(str(error))
+    except ArchivaeError as error:
+        return run.keeping("it could not be taken away").with_problem(str(error))
+    return replace(run, removed=run.removed + 1)
+
+
+def _purge(run: Run, policy: Policy, means: Means) -> Run:
+    record(policy.destination, run)
+    for _, problem in purge(policy.destination, policy.grace, means.now()):
+        run = run.with_problem(problem) if problem else replace(run, purged=run.purged + 1)
+    return run
+
+
+def _limit(words: Sequence[str], means: Means) -> list[str]:
+    """A job in the cloud ends itself. Source: "Dataflow service options", max_workflow_runtime_walltime_seconds."""
+    if _is_local(words) or means.deadline == math.inf:
+        return []
+    seconds = max(int(means.deadline - means.now()), 60)
+    return [f"--dataflow_service_options=max_workflow_runtime_walltime_seconds={seconds}"]
+
+
+def _is_local(words: Sequence[str]) -> bool:
+    runners = [word.partition("=")[2] for word in words if word.startswith("--runner=")]
+    return not runners or runners[-1].rpartition(".")[2] in LOCAL_RUNNERS
+
+
+def _check_words(words: Sequence[str]) -> None:
+    for word in words:
+        name = word.partition("=")[0]
+        if name in ("--no_wait_until_finish", "--template_location", "--dry_run"):
+            raise UsageError(f"{name}: a run of a policy waits for its jobs, to verify what they wrote; leave it out")
+        if name in ("--input", "--output", "--operation"):
+            raise UsageError(f"{name} is the policy's to say; leave it out")

@@ -1,0 +1,124 @@
+"""Which objects go into which shard, decided and written down before the first is read.
+
+A plan stands under ``_archivae/round/`` until all its shards are published and indexed: a killed job is gone on with
+as it was planned, whatever has come to the source since.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from archivae.errors import StorageError
+from archivae.storage.archive_layout import ROUND, packed_uri, plan_uri, shard_plan_uri
+from archivae.storage.names import scratch_of
+from archivae.storage.objects import clear_own, delete_object, read_object, stat_object, write_object
+from archivae.storage.parquet import read_parquet
+from archivae.storage.store import Span, StoredObject
+
+_PLACE = [("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.uint32())]
+_SPAN = pa.struct([*_PLACE, ("fingerprint", pa.string())])
+_SCHEMA = pa.schema(
+    [("uri", pa.string()), ("name", pa.string()), ("size", pa.int64()), ("fingerprint", pa.string()), ("span", _SPAN)]
+)
+
+
+@dataclass(frozen=True)
+class Round:
+    """Shards that are made together: ``count`` of them from number ``first`` on, of ``members`` objects of ``source``."""
+
+    source: str
+    options: str  # canonical JSON
+    first: int
+    count: int
+    members: int
+    done: bool = False  # indexed; what it left is being cleared away
+
+    @property
+    def shards(self) -> range:
+        return range(self.first, self.first + self.count)
+
+
+def write_plan(
+    archive: str, shards: Iterator[Sequence[StoredObject]], *, source: str, options: str, first: int
+) -> Round:
+    """Write down what goes into which shard, numbered from ``first``; memory holds one shard's objects."""
+    clear_own(archive, ROUND)
+    count = members = 0
+    for objects in shards:
+        _write_shard_plan(archive, first + count, objects)
+        count += 1
+        members += len(objects)
+    plan = Round(source, options, first, count, members)
+    _write_round(archive, plan)  # last: now it counts
+    return plan
+
+
+def read_shard_plan(archive: str, shard: int) -> list[StoredObject]:
+    """The objects that go into a shard. StorageError if the plan is damaged."""
+    uri = shard_plan_uri(archive, shard)
+    data = read_object(uri)
+    try:
+        table = read_parquet(data).select(_SCHEMA.names).cast(_SCHEMA)
+        return [StoredObject(**{**row, "span": row["span"] and Span(**row["span"])}) for row in table.to_pylist()]
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise _not_a_plan(uri, error) from error
+
+
+def read_round(archive: str) -> Round | None:
+    """The round whose plan stands there, finished or not; None if there is none."""
+    uri = plan_uri(archive)
+    if stat_object(uri) is None:
+        return None
+    data = read_object(uri)
+    try:
+        return Round(**json.loads(data))
+    except (TypeError, ValueError) as error:
+        raise _not_a_plan(uri, error) from error
+
+
+def pending_round(archive: str) -> Round | None:
+    """The round that a killed job left unfinished; None if there is none. What a finished one left is cleared away."""
+    plan = read_round(archive)
+    if plan is not None and plan.done:
+        end_round(archive, plan)
+        return None
+    return plan
+
+
+def is_packed(archive: str, shard: int) -> bool:
+    """Whether a shard of the round under way is published, with its part of the index."""
+    return stat_object(packed_uri(archive, shard)) is not None
+
+
+def end_round(archive: str, plan: Round) -> None:
+    """Clear away all that an indexed round leaves. Killed meanwhile, it says of itself that it is done."""
+    _write_round(archive, replace(plan, done=True))
+    for folder in ("members", "packed", "plan"):
+        clear_own(archive, f"{ROUND}/{folder}")
+    delete_object(plan_uri(archive))
+    clear_own(archive, ROUND)
+
+
+def _write_round(archive: str, plan: Round) -> None:
+    text = json.dumps(asdict(plan), sort_keys=True)
+    write_object(plan_uri(archive), text.encode("ascii"), scratch=scratch_of(archive))
+
+
+def _write_shard_plan(archive: str, shard: int, objects: Sequence[StoredObject]) -> None:
+    rows = [asdict(found) for found in objects]
+    sink = io.BytesIO()
+    pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
+    write_object(shard_plan_uri(archive, shard), sink.getvalue(), scratch=scratch_of(archive))
+
+
+def _not_a_plan(uri: str, error: Exception) -> StorageError:
+    return StorageError(
+        f"expected {uri!r} to be the plan of an unfinished job, found something else or a damaged file ({error}); "
+        f"delete the folder it lies in, and begin again"
+    )

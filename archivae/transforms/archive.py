@@ -1,0 +1,118 @@
+"""Shards of an archive: what is left to do for them, and how their finished members get into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+
+from archivae.operations.archive_pack import pack_shard, publish_round
+from archivae.operations.names import ARCHIVE_ENDING
+from archivae.storage import ManifestRow
+from archivae.storage.archive_layout import members_folder, shard_number
+from archivae.storage.archive_plan import Round, is_packed, read_shard_plan
+from archivae.storage.objects import store_of
+from archivae.transforms.item import Item
+from archivae.transforms.plan import Group, Job, ReadRows, settle
+from archivae.transforms.progress import PLANNED, tally
+
+
+class PlanMembers(beam.PTransform):
+    """From the pipeline's root to a PCollection of `Item`: one for each member of each shard that is not published.
+
+    Members that are finished come as skipped items, ``kept``.
+    """
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+
+    def expand(self, root: Any) -> PCollection[Item]:
+        destination = self._job.destination
+        shards = (
+            root
+            | "Shards" >> beam.Create(list(_round_of(self._job).shards))
+            | "Spread shards" >> beam.Reshuffle()
+            | "Not published" >> beam.Filter(lambda shard: not is_packed(destination, shard))
+        )
+        sources = shards | "Read plans" >> beam.FlatMap(_planned, destination)
+        outputs = shards | "List members" >> beam.FlatMap(_finished, destination)
+        rows = root | "Rows" >> ReadRows(self._job)
+        return (
+            {"sources": sources, "rows": rows, "outputs": outputs}
+            | "Join" >> beam.CoGroupByKey()
+            | "Settle" >> beam.FlatMap(_settle_member, self._job)
+        )
+
+
+class PackShards(beam.PTransform):
+    """From planned items and the rows of those that were written to nothing: shards and the index are published.
+
+    What travels to a shard are the names of its members alone.
+    """
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+
+    def expand(self, inputs: tuple[PCollection[Item], PCollection[ManifestRow]]) -> PCollection[None]:
+        items, rows = inputs
+        destination, plan = self._job.destination, _round_of(self._job)
+        # Each shard once without a name: one of whose members none came through must be published too.
+        every = items.pipeline | "Every shard" >> beam.Create([(shard, "") for shard in plan.shards])
+        kept = items | "Finished before" >> beam.FlatMap(_kept_member)
+        written = rows | "Finished now" >> beam.FlatMap(_written_member)
+        return (
+            (every, kept, written)
+            | beam.Flatten()
+            | "By shard" >> beam.GroupByKey()
+            | "Pack" >> beam.Map(_pack, destination)
+            | "Wait for all" >> beam.combiners.Count.Globally()
+            | "Publish" >> beam.Map(lambda _: publish_round(destination, plan))
+        )
+
+
+def _round_of(job: Job) -> Round:
+    if job.shards is None:
+        raise ValueError("expected a job that makes an archive, found one without shards")
+    return job.shards
+
+
+def _planned(shard: int, destination: str) -> Iterator[tuple[str, tuple[int, Any]]]:
+    for source in read_shard_plan(destination, shard):
+        yield source.name, (shard, source)
+
+
+def _finished(shard: int, destination: str) -> Iterator[tuple[str, str]]:
+    folder = members_folder(destination, shard)
+    for entry in store_of(folder).walk(folder):
+        yield entry.name.removesuffix(ARCHIVE_ENDING), entry.name
+
+
+def _settle_member(joined: tuple[str, dict[str, Iterable[Any]]], job: Job) -> Iterator[Item]:
+    _, parts = joined
+    rows, outputs = tuple(parts["rows"]), frozenset(parts["outputs"])
+    for shard, source in parts["sources"]:
+        place = replace(job, destination=members_folder(job.destination, shard))
+        for item in settle(Group((source,), rows, outputs), place):
+            tally(job.progress, PLANNED)
+            yield replace(item, shard=shard, kept=item.status == "skipped" and item.target in outputs)
+
+
+def _kept_member(item: Item) -> Iterator[tuple[int, str]]:
+    if item.status == "skipped" and item.kept and item.shard is not None:
+        yield item.shard, item.source.name
+
+
+def _written_member(row: ManifestRow) -> Iterator[tuple[int, str]]:
+    shard = shard_number(row.archive)
+    if row.status == "done" and shard is not None:
+        yield shard, row.name
+
+
+def _pack(members: tuple[int, Iterable[str]], destination: str) -> int:
+    shard, names = members
+    return pack_shard(destination, shard, filter(None, names))

@@ -1,0 +1,88 @@
+"""What became of objects, gathered over a bundle: rows for the manifest, letters for what failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+from apache_beam.utils.windowed_value import WindowedValue
+
+from archivae.storage import DeadLetter, ManifestRow, write_dead_letters, write_fragment
+from archivae.transforms.metrics import counter
+
+ROWS_KEPT = 1000
+"""Rows are written at the end of a bundle, and when so many have gathered."""
+
+
+class Gathered:
+    """Rows and letters of one bundle of the job ``run``, until they are written under ``destination``.
+
+    ``make_durable`` is called before that, to write what the rows speak of.
+    """
+
+    def __init__(self, destination: str, run: str, make_durable: Callable[[], None] = lambda: None) -> None:
+        self._destination = destination
+        self._run = run
+        self._make_durable = make_durable
+        self._rows: list[ManifestRow] = []
+        self._letters: list[DeadLetter] = []
+        self._counts: Counter[str] = Counter()
+
+    def count(self, what: str) -> None:
+        """Counted here and told Beam when all is written: for small pictures, telling of each takes as long as writing."""
+        self._counts[what] += 1
+
+    def add(self, row: ManifestRow, letter: DeadLetter | None = None) -> None:
+        self.count(row.status.replace("-", "_"))
+        self._rows.append(row)
+        if letter is not None:
+            self._letters.append(letter)
+        if len(self._rows) >= ROWS_KEPT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Letters first: a row that says "failed" must never stand without its letter."""
+        self._make_durable()
+        if self._letters:
+            write_dead_letters(self._destination, self._letters, self._run)
+        if self._rows:
+            write_fragment(self._destination, self._rows)
+        for what, count in self._counts.items():
+            counter(what).inc(count)
+        self._rows, self._letters, self._counts = [], [], Counter()
+
+
+class RecordRows(beam.PTransform):
+    """Writes rows to the manifest of ``destination``, and failed ones to its dead letters as failures of ``step``."""
+
+    def __init__(self, destination: str, *, run: str, step: str) -> None:
+        super().__init__()
+        self._settings = (destination, run, step)
+
+    def expand(self, rows: PCollection[ManifestRow]) -> PCollection[ManifestRow]:
+        return rows | beam.ParDo(_RecordFn(*self._settings))
+
+
+class _RecordFn(beam.DoFn):
+    def __init__(self, destination: str, run: str, step: str) -> None:
+        self._destination = destination
+        self._run = run
+        self._step = step
+
+    def display_data(self) -> dict[str, str]:
+        return {"destination": self._destination, "run": self._run}
+
+    def start_bundle(self) -> None:
+        self._gathered = Gathered(self._destination, self._run)
+
+    def process(self, row: ManifestRow) -> Iterator[ManifestRow]:
+        error, _, reason = row.error.partition(": ")
+        letter = DeadLetter(row.source, self._step, error, reason) if row.status == "failed" else None
+        self._gathered.add(row, letter)
+        yield row
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        self._gathered.flush()
+        yield from ()
