@@ -7,11 +7,15 @@ from functools import cache
 from pathlib import Path
 
 from archivae.errors import UnknownModelError
+from archivae.models.families.weights import FORMAT as FAMILY
+from archivae.models.families.weights import FamilyWeights, parse_family
 from archivae.models.photo.weights import FORMAT as PHOTO
 from archivae.models.photo.weights import PhotoWeights, parse_weights
 from archivae.models.restore.weights import FORMAT as RESTORE
 from archivae.models.restore.weights import RestorerWeights, parse_restorer
 from archivae.models.weight_file import read_metadata
+
+CodecWeights = PhotoWeights | FamilyWeights
 
 DEFAULT_MODEL = "photo"
 _FOLDER = Path(__file__).parent / "weights"
@@ -20,6 +24,16 @@ _FOLDER = Path(__file__).parent / "weights"
 def shipped_models() -> dict[str, Path]:
     """Weight files of photo codecs in the package, by name."""
     return _shipped(PHOTO)
+
+
+def shipped_families() -> dict[str, Path]:
+    """Weight files of autoencoder families in the package, by name."""
+    return _shipped(FAMILY)
+
+
+def shipped_codecs() -> dict[str, Path]:
+    """Weight files of all that can be called a model: photo codecs and families."""
+    return shipped_models() | shipped_families()
 
 
 def shipped_restorers() -> dict[str, Path]:
@@ -47,10 +61,20 @@ def load_restorer(name: str) -> RestorerWeights:
     return parse_restorer(restorer_path(name).read_bytes())
 
 
+def codec_path(name: str) -> Path:
+    """The weight file of a photo codec or family; else as `model_path`."""
+    return _find(name, shipped_codecs())
+
+
+def parse_codec(data: bytes) -> CodecWeights:
+    """Read a weight file of a photo codec or a family. ModelError when it is damaged or of another kind."""
+    return parse_family(data) if read_metadata(data).get("format") == FAMILY else parse_weights(data)
+
+
 @cache
 def shipped_ids() -> dict[bytes, str]:
-    """Names of the shipped photo codecs by id."""
-    return {load_model(name).model_id(): name for name in shipped_models()}
+    """Names of the shipped photo codecs and families by id."""
+    return {parse_codec(path.read_bytes()).model_id(): name for name, path in shipped_codecs().items()}
 
 
 @cache

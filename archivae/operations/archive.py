@@ -10,8 +10,8 @@ import numpy as np
 from archivae.bitstream import Bitstream, read_bitstream
 from archivae.errors import ModelError, UnknownModelError
 from archivae.images import MAX_PIXELS, OutputFormat
-from archivae.models import PhotoCodec, parse_weights, shipped_ids
-from archivae.operations.codec import named_codec, put_on_device
+from archivae.models import parse_codec, shipped_ids
+from archivae.operations.codec import LocalCodec, named_codec, put_on_device
 from archivae.operations.decode import as_array, decode_first, decode_stream, picture_file
 from archivae.storage import own_path, read_object, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
@@ -34,7 +34,7 @@ class Archive(Mapping[str, np.ndarray]):
         self.index = ArchiveIndex(index_uri(self.uri))
         self._accelerator = accelerator
         self._max_pixels = max_pixels
-        self._codecs: dict[bytes, PhotoCodec] = {}
+        self._codecs: dict[bytes, LocalCodec] = {}
         self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -61,7 +61,7 @@ class Archive(Mapping[str, np.ndarray]):
         stream = self._stream(name)
         return picture_file(stream, decode_stream(stream, self.codec, self._max_pixels), format, restore_profile)
 
-    def codec(self, model_id: bytes) -> PhotoCodec:
+    def codec(self, model_id: bytes) -> LocalCodec:
         """The codec with that id: shipped, or the archive's own; thread-safe. UnknownModelError if it is neither."""
         with self._lock:
             if model_id not in self._codecs:
@@ -73,13 +73,13 @@ class Archive(Mapping[str, np.ndarray]):
     def _stream(self, name: str) -> Bitstream:
         return read_bitstream(self.read(name), max_pixels=self._max_pixels)
 
-    def _own_codec(self, model_id: str) -> PhotoCodec:
+    def _own_codec(self, model_id: str) -> LocalCodec:
         uri = own_path(self.uri, f"models/{model_id}.safetensors")
         if stat_object(uri) is None:
             raise UnknownModelError(
                 f"model {model_id} is neither shipped with this release nor at {uri!r}: put it back"
             )
-        codec = put_on_device(parse_weights(read_object(uri)), self._accelerator)
+        codec = put_on_device(parse_codec(read_object(uri)), self._accelerator)
         if codec.id.hex() != model_id:
             raise ModelError(f"expected model {model_id} in {uri!r}, found {codec.id.hex()}: restore the file")
         return codec

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from archivae.bitstream import Bitstream, read_bitstream
 from archivae.errors import ArchivaeError, UsageError
 from archivae.images import MAX_PIXELS, Picture
-from archivae.models import parse_weights
+from archivae.models import parse_codec
 from archivae.operations.archive import span_of
 from archivae.operations.archive_pack import index_row
 from archivae.operations.archive_reindex import list_shards
@@ -114,7 +114,7 @@ def check_models(archive: str) -> Iterator[str]:
     folder = own_path(archive, "models")
     for entry in store_of(folder).walk(folder, depth=1):
         try:
-            found = parse_weights(read_object(entry.uri)).model_id().hex()
+            found = parse_codec(read_object(entry.uri)).model_id().hex()
         except ArchivaeError as error:
             yield f"{entry.uri}: {error}"
             continue

@@ -11,13 +11,23 @@ import numpy.typing as npt
 
 from archivae.bitstream import Tile
 from archivae.errors import UnknownModelError
-from archivae.models import PhotoCodec, PhotoWeights, fastest_dtype, load_model, model_path, pick_device, shipped_ids
+from archivae.models import (
+    CodecWeights,
+    FamilyCodec,
+    FamilyWeights,
+    PhotoCodec,
+    codec_path,
+    fastest_dtype,
+    parse_codec,
+    pick_device,
+    shipped_ids,
+)
 
 Pixels = npt.NDArray[np.uint8]
 
 
 class Codec(Protocol):
-    """Pixels to tiles and back: `archivae.models.PhotoCodec`, or a proxy of one in another process."""
+    """Pixels to tiles and back: a `LocalCodec`, or a proxy of one in another process."""
 
     @property
     def id(self) -> bytes:
@@ -41,30 +51,34 @@ class Codec(Protocol):
         """The sum of squared differences of each decoded picture to its original, (H, W, 1 or 3)."""
 
 
+LocalCodec = PhotoCodec | FamilyCodec
+
 FindCodec = Callable[[bytes], Codec]
 """From a model's id to a codec; UnknownModelError if it is not to be had."""
 
 _lock = threading.Lock()
-_kept: dict[tuple[str, str], PhotoCodec] = {}
+_kept: dict[tuple[str, str], LocalCodec] = {}
 
 
-def put_on_device(weights: PhotoWeights, accelerator: str) -> PhotoCodec:
+def put_on_device(weights: CodecWeights, accelerator: str) -> LocalCodec:
     """A codec on the device that ``accelerator`` names, in its fastest exact-enough dtype."""
     device = pick_device(accelerator)
+    if isinstance(weights, FamilyWeights):
+        return FamilyCodec(weights, device)
     return PhotoCodec(weights, device, fastest_dtype(device))
 
 
-def named_codec(model: str, accelerator: str = "auto") -> PhotoCodec:
+def named_codec(model: str, accelerator: str = "auto") -> LocalCodec:
     """The process's codec of a shipped model's name or a weight file's path, made at the first call; thread-safe."""
-    path = model_path(model)
+    path = codec_path(model)
     key = (f"{path} {path.stat().st_mtime_ns}", accelerator)
     with _lock:
         if key not in _kept:
-            _kept[key] = put_on_device(load_model(model), accelerator)
+            _kept[key] = put_on_device(parse_codec(path.read_bytes()), accelerator)
         return _kept[key]
 
 
-def find_shipped_codec(model_id: bytes, accelerator: str = "auto") -> PhotoCodec:
+def find_shipped_codec(model_id: bytes, accelerator: str = "auto") -> LocalCodec:
     """The process's codec with that id: a shipped model's, or one that `named_codec` gave before."""
     with _lock:
         for (_, kept_accelerator), codec in _kept.items():

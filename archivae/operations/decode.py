@@ -25,10 +25,9 @@ from archivae.images import (
     write_picture,
 )
 from archivae.images import Sequence as FrameSequence
-from archivae.models import PhotoCodec
 from archivae.models.photo.grey import from_rgb
 from archivae.operations.chunks import alpha_of, deep_of, frame_count, frames_chunk, metadata_of
-from archivae.operations.codec import FindCodec, find_shipped_codec, named_codec
+from archivae.operations.codec import Codec, FindCodec, find_shipped_codec, named_codec
 from archivae.stopwatch import timed
 
 
@@ -168,7 +167,7 @@ def _open_original(stream: Bitstream) -> Picture:
 def _only(model: str, accelerator: str) -> FindCodec:
     codec = named_codec(model, accelerator)
 
-    def find(model_id: bytes) -> PhotoCodec:
+    def find(model_id: bytes) -> Codec:
         if model_id != codec.id:
             raise UnknownModelError(
                 f"the bitstream needs model {model_id.hex()}, {model} is {codec.id.hex()}: give the right one"

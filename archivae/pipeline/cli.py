@@ -16,14 +16,30 @@ from rich.table import Table
 
 from archivae.errors import ArchivaeError, BitstreamError, UsageError
 from archivae.images import READ_WORDS
-from archivae.models import DEFAULT_MODEL, load_model, load_restorer, shipped_models, shipped_restorers
+from archivae.models import (
+    DEFAULT_MODEL,
+    load_model,
+    load_restorer,
+    parse_family,
+    shipped_families,
+    shipped_models,
+    shipped_restorers,
+)
 from archivae.operations.inspect import inspect
 from archivae.operations.rate import RATE_WORDS
-from archivae.pipeline import archive_commands, evaluate, train
+from archivae.pipeline import archive_commands, evaluate, similar, train
 from archivae.pipeline.archiving import command as archiving
 from archivae.pipeline.archiving.launch import names_policy, selected_job
 from archivae.pipeline.dataflow import status
 from archivae.pipeline.estimate import command as estimate
+from archivae.pipeline.family_options import (
+    FAMILY_OPERATIONS,
+    FAMILY_WORDS,
+    add_generate_arguments,
+    add_transform_arguments,
+    add_weights_argument,
+)
+from archivae.pipeline.family_run import run_family
 from archivae.pipeline.options import (
     ARCHIVE_HELP,
     RESTORATION_WORDS,
@@ -78,6 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_task_argument(restore)
     add_restoration_arguments(restore)
     add_format_argument(restore)
+    similar.add_parser(commands)
+    _add_family_parsers(commands)
     for command in (encode, append, decode, restore):
         command.add_argument(
             "source", help="folder, glob, object or list of URIs (.txt, .csv, .parquet); local or gs://"
@@ -101,11 +119,35 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_family_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What any autoencoder can do besides coding."""
+    generate = commands.add_parser("generate", help="new pictures, textures, ways between two", epilog=_BEAM_NOTE)
+    embed = commands.add_parser("embed", help="a vector a picture, in Parquet", epilog=_BEAM_NOTE)
+    transform = commands.add_parser("transform", help="encode, change latents, decode", epilog=_BEAM_NOTE)
+    for command in (embed, transform):
+        command.add_argument("source", help="folder, glob, object or list of URIs; local or gs://")
+    for command in (generate, embed, transform):
+        command.add_argument("destination", help="folder; local or gs://")
+        command.add_argument(
+            "--model", default=DEFAULT_MODEL, help="any autoencoder; archivae models lists the shipped"
+        )
+        add_weights_argument(command)
+        add_common_arguments(command)
+        command.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    add_generate_arguments(generate)
+    generate.add_argument("--label", dest="class_label", metavar="NAME", help="the same as --class_label")
+    generate.add_argument("--steps", dest="between_steps", type=int, metavar="N", help="the same as --between_steps")
+    add_transform_arguments(transform)
+    add_format_argument(generate)
+    add_format_argument(transform)
+
+
 _OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode", "restore": "restore"}
+_OPERATIONS |= {operation: operation for operation in FAMILY_OPERATIONS}
 _PASSED_ON = {
     *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
     "share_model", "overwrite", "archive", "append", "shard_size", "watch", "notifications",
-    "task", "restore", *RESTORATION_WORDS,
+    "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
 }  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 
@@ -122,8 +164,11 @@ def _run_pipeline(argv: list[str]) -> int:
     if not words:
         print("nothing is old enough that is not archived; no job was begun")
         return GOOD
+    options = PipelineOptions(words)
+    if options.view_as(ArchivaeOptions).operation in FAMILY_OPERATIONS:
+        return _report(run_family(options))
     named = False if by_policy else None
-    every = PipelineOptions(words).view_as(ArchivaeOptions).watch
+    every = options.view_as(ArchivaeOptions).watch
     if every is not None:
         return keep_watching(lambda retry_failed: _report(run(words, named=named, retry_failed=retry_failed)), every)
     return _report(run(words, named=named))
@@ -144,13 +189,14 @@ def _report(result: Summary | DryRun | Submitted) -> int:
 
 def _pipeline_arguments(arguments: argparse.Namespace) -> list[str]:
     """The same words as plain pipeline options."""
-    words = [
-        f"--operation={_OPERATIONS[arguments.command]}",
-        f"--input={arguments.source}",
-        f"--output={arguments.destination}",
-    ]
+    words = [f"--operation={_OPERATIONS[arguments.command]}", f"--output={arguments.destination}"]
+    words += [f"--input={arguments.source}"] if "source" in arguments else []
     given = {name: value for name, value in vars(arguments).items() if name in _PASSED_ON and value is not None}
-    words += [f"--{name}={value}" for name, value in given.items() if not isinstance(value, bool)]
+    for name, value in given.items():
+        if isinstance(value, list):
+            words += [f"--{name}", *value]
+        elif not isinstance(value, bool):
+            words.append(f"--{name}={value}")
     words += [f"--{name}" for name, value in given.items() if value is True]
     return words + (["--dry_run=True"] if arguments.dry_run else [])
 
@@ -198,6 +244,9 @@ def _models(arguments: argparse.Namespace) -> int:
     for name, path in shipped_models().items():
         default = "default" if name == DEFAULT_MODEL else ""
         table.add_row(name, load_model(name).model_id().hex(), f"{path.stat().st_size:,}", default)
+    for name, path in shipped_families().items():
+        weights = parse_family(path.read_bytes())
+        table.add_row(name, weights.model_id().hex(), f"{path.stat().st_size:,}", f"{weights.family}: {weights.form}")
     for name, path in shipped_restorers().items():
         table.add_row(name, load_restorer(name).model_id().hex(), f"{path.stat().st_size:,}", "restore")
     Console().print(table)

@@ -33,9 +33,7 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
     """The whole way of a collection. ``hint``: the accelerator that the step with the model needs, empty for none."""
     if settings.operation == "verify":
         return _build_verify(root, settings, job, hint)
-    work = {"encode": _encode, "decode": _decode, "restore": _restore}[settings.operation](settings, job)
-    if hint:
-        work = work.with_resource_hints(accelerator=hint)
+    work = hinted({"encode": _encode, "decode": _decode, "restore": _restore}[settings.operation](settings, job), hint)
     planned = root | "Plan" >> _plan(settings, job)
     write = WriteImages(
         job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
@@ -48,10 +46,13 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
     return rows
 
 
+def hinted(work: beam.PTransform, hint: str) -> beam.PTransform:
+    """``work`` with the accelerator that it needs, if it needs one."""
+    return work.with_resource_hints(accelerator=hint) if hint else work
+
+
 def _build_verify(root: beam.Pipeline, settings: Settings, job: Job, hint: str) -> PCollection[ManifestRow]:
-    work: beam.PTransform = VerifyPictures(job, settings.accelerator)
-    if hint:
-        work = work.with_resource_hints(accelerator=hint)
+    work = hinted(VerifyPictures(job, settings.accelerator), hint)
     checks, unread = root | "Plan" >> PlanChecks(job, settings.share, settings.against)
     found = (checks | "Verify" >> work, root | "Whole" >> VerifyWhole(job), unread)
     return found | beam.Flatten() | "Record" >> RecordRows(job.destination, run=job.run, step=job.operation)

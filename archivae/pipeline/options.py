@@ -13,13 +13,19 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import UsageError
 from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
-from archivae.models import ACCELERATORS, DEFAULT_MODEL
+from archivae.models import ACCELERATORS, DEFAULT_MODEL, shipped_codecs
 from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 from archivae.operations.restoration import RESTORE_TASKS, Restoration
+from archivae.pipeline.family_options import (
+    FAMILY_OPERATIONS,
+    add_generate_arguments,
+    add_transform_arguments,
+    add_weights_argument,
+)
 from archivae.pipeline.quantities import bytes_of, share_of
 
-OPERATIONS = ("encode", "decode", "restore", "verify")
+OPERATIONS = ("encode", "decode", "restore", "verify", *FAMILY_OPERATIONS)
 RESTORATION_WORDS = ("strength", "masks", "mask_colour", "restorers")
 SCOPES = ("step", "job")
 ARCHIVE_HELP = "pack the files into tar shards with an index"
@@ -39,6 +45,9 @@ class ArchivaeOptions(PipelineOptions):
         add_decode_arguments(parser)
         add_verify_arguments(parser)
         add_task_argument(parser)
+        add_weights_argument(parser)
+        add_generate_arguments(parser)
+        add_transform_arguments(parser)
         add_common_arguments(parser)
         parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
         add_watch_arguments(parser)
@@ -281,6 +290,13 @@ class Settings:
             own.watch, own.notifications or "",
             _restoration(own),
         )  # fmt: skip
+
+    @property
+    def reached(self) -> dict[str, str]:
+        """The URIs that workers read and write, by what people call them."""
+        model = {} if self.model in shipped_codecs() else {"--model": self.model}
+        against = {"--against": self.against} if self.against else {}
+        return {"the source": self.source, "the destination": self.destination, **against, **model}
 
     def canonical(self, model_id: str, restorer_ids: Mapping[str, str] = MappingProxyType({})) -> str:
         """JSON of all that decides what is written: equal texts, equal outputs. ``restorer_ids``: by task."""

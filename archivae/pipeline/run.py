@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from typing import Protocol
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
@@ -17,16 +18,16 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeExceptio
 from apache_beam.runners.runner import PipelineResult
 
 from archivae.errors import DestinationError, JobError, MaskError, UsageError
-from archivae.models import parse_weights, pick_device
+from archivae.models import parse_codec, pick_device
 from archivae.operations.archive_verify import require_archive
 from archivae.pipeline.archive_job import objects_left, plan_shards, published_before
 from archivae.pipeline.dataflow.gpus import GPUS
-from archivae.pipeline.dataflow.submission import DATAFLOW_RUNNERS, prepare
+from archivae.pipeline.dataflow.submission import DATAFLOW_RUNNERS, Asked, prepare
 from archivae.pipeline.graph import build
 from archivae.pipeline.local_workers import watch_workers
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
-from archivae.pipeline.summary import Summary, read_summary
+from archivae.pipeline.summary import RunJob, Summary, read_summary
 from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive
@@ -44,6 +45,16 @@ _REFUSED = {
     "DaskRunner": "it loses data without a word: side outputs, exception handling and file writes go missing. "
     "Use DirectRunner with --direct_num_workers, or DataflowRunner"
 }
+
+
+class AnyJob(RunJob, Protocol):
+    """What every kind of job is told."""
+
+    @property
+    def options(self) -> str: ...
+
+    @property
+    def overwrite(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -77,16 +88,16 @@ def run(
     options = argv if isinstance(argv, PipelineOptions) else PipelineOptions(list(argv))
     settings = Settings.from_options(options)
     FileSystems.set_options(options)  # so that --s3_endpoint_url and its like count here as in workers
-    runner = _pick_runner(options)
+    runner = pick_runner(options)
     job = replace(make_job(settings, named=named), retry_failed=retry_failed)
     if options.view_as(TestOptions).dry_run:
         _check_source(job, settings)
         check_destination(job, settings)
         sizes = [max(source.size, 0) for source in _objects(job, settings)]
         return DryRun(len(sizes), sum(sizes))
-    hint = _check_hardware(runner, options, settings, job)
+    hint = check_hardware(runner, options, settings, job.run)
     _check_source(job, settings)
-    with leased(job.destination, job.run) if _is_waited_for(options) else nullcontext():
+    with alone(options, job):
         return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
 
 
@@ -100,11 +111,23 @@ def _run_alone(options: PipelineOptions, settings: Settings, job: Job, hint: str
         done = len(ArchiveIndex(index_uri(job.destination))) if is_archive(job.destination) else 0
         return Summary(settings.operation, job.destination, (), done, time.monotonic() - began)
     before = published_before(job, shards) if shards else 0
-    with _watched(watch, settings.operation) as progress:
+    with watched(watch, settings.operation) as progress:
         result = submit(options, settings, replace(job, progress=progress, shards=shards), hint)
-    if not _is_waited_for(options):
+    return outcome(options, job, result, began, before)
+
+
+def outcome(
+    options: PipelineOptions, job: AnyJob, result: PipelineResult, began: float, before: int = 0
+) -> Summary | Submitted:
+    """What became of a job, or if it is not waited for that it was begun; ``before``: objects that it had not to do."""
+    if not is_waited_for(options):
         return Submitted(_job_id(result))
     return read_summary(job, before + _skipped(result), time.monotonic() - began)
+
+
+def new_run() -> str:
+    """The id of a new run."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 def _objects(job: Job, settings: Settings) -> Iterator[StoredObject]:
@@ -120,7 +143,7 @@ def make_job(settings: Settings, named: bool | None = None) -> Job:
     """What the workers are told."""
     model_id, restorer_ids, wanted = "", {}, settings.restoration
     if settings.operation == "encode":
-        model_id = parse_weights(CodecSource(settings.model).weight_file()).model_id().hex()
+        model_id = parse_codec(CodecSource(settings.model).weight_file()).model_id().hex()
     if wanted is not None:
         restorer_ids = {task: RestorerSource(wanted.restorers).model_id(task) for task in wanted.tasks}
     return Job(
@@ -128,7 +151,7 @@ def make_job(settings: Settings, named: bool | None = None) -> Job:
         source=settings.source,
         destination=settings.destination,
         options=settings.canonical(model_id, restorer_ids),
-        run=f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        run=new_run(),
         format=settings.format,
         overwrite=settings.overwrite,
         named=stat_object(settings.source) is not None if named is None else named,
@@ -137,16 +160,21 @@ def make_job(settings: Settings, named: bool | None = None) -> Job:
 
 
 def submit(options: PipelineOptions, settings: Settings, job: Job, hint: str = "") -> PipelineResult:
-    """Build the graph and run it on the runner that ``options`` name, to its end if it is waited for."""
+    """Build the graph of ``settings`` and run it: `run_graph`."""
+    return run_graph(options, lambda root: build(root, settings, job, hint))
+
+
+def run_graph(options: PipelineOptions, build_graph: Callable[[beam.Pipeline], object]) -> PipelineResult:
+    """Build a graph and run it on the runner that ``options`` name, to its end if it is waited for."""
     try:
         pipeline = beam.Pipeline(options=options)
     except ValueError as error:  # Beam's own check of the options
         raise UsageError(f"the runner refuses the options: {error}") from error
-    build(pipeline, settings, job, hint)
+    build_graph(pipeline)
     watch_workers()
     try:
         result = pipeline.run()
-        if _is_waited_for(options):
+        if is_waited_for(options):
             result.wait_until_finish()
     except (RuntimeError, DataflowRuntimeException) as error:
         raise JobError(
@@ -189,8 +217,14 @@ def check_destination(job: Job, settings: Settings) -> None:
         return
     if not settings.archive and is_archive(job.destination):
         raise DestinationError(f"{job.destination} is an archive of shards: choose another destination, or append")
+    if not settings.append:
+        check_earlier(job)
+
+
+def check_earlier(job: AnyJob) -> None:
+    """DestinationError if an earlier run filled the destination with other options, unless the job overwrites."""
     fragments = read_fragments(job.destination)
-    if job.overwrite or settings.append or not fragments:
+    if job.overwrite or not fragments:
         return
     (earlier, *_) = read_fragment(fragments[-1])
     if earlier.options != job.options:
@@ -200,13 +234,18 @@ def check_destination(job: Job, settings: Settings) -> None:
         )
 
 
+def alone(options: PipelineOptions, job: AnyJob) -> AbstractContextManager[None]:
+    """Have the destination for this job alone, if it is waited for. DestinationError if another works on it."""
+    return leased(job.destination, job.run) if is_waited_for(options) else nullcontext()
+
+
 def _reason(error: Exception) -> str:
     """Of Dataflow all that it says; elsewhere Beam puts a worker's whole traceback into the message, its last line tells."""
     text = str(error).strip()
     return " ".join(text.split()) if isinstance(error, DataflowRuntimeException) else text.rpartition("\n")[2]
 
 
-def _is_waited_for(options: PipelineOptions) -> bool:
+def is_waited_for(options: PipelineOptions) -> bool:
     """Not so for a template, which is only written, and where Beam was told not to wait."""
     template = options.view_as(GoogleCloudOptions).template_location
     return not (template or options.view_as(StandardOptions).no_wait_until_finish)
@@ -223,10 +262,10 @@ def _skipped(result: PipelineResult) -> int:
     return sum(int(count.result) for count in found)
 
 
-def _check_hardware(runner: str, options: PipelineOptions, settings: Settings, job: Job) -> str:
+def check_hardware(runner: str, options: PipelineOptions, settings: Asked, run: str) -> str:
     """Settle what the job runs on; the resource hint for the step with the model. Errors before anything is read."""
     if runner in DATAFLOW_RUNNERS:
-        return prepare(options, settings, job.run).hint
+        return prepare(options, settings, run).hint
     if runner in LOCAL_RUNNERS:
         if settings.accelerator in GPUS:
             raise UsageError(f"--accelerator {settings.accelerator} is Dataflow's; here a GPU is --accelerator cuda")
@@ -234,7 +273,7 @@ def _check_hardware(runner: str, options: PipelineOptions, settings: Settings, j
     return ""
 
 
-def _pick_runner(options: PipelineOptions) -> str:
+def pick_runner(options: PipelineOptions) -> str:
     standard = options.view_as(StandardOptions)
     runner = (standard.runner or "DirectRunner").rpartition(".")[2]
     if runner in _REFUSED:
@@ -245,5 +284,5 @@ def _pick_runner(options: PipelineOptions) -> str:
     return runner
 
 
-def _watched(wanted: bool, operation: str) -> AbstractContextManager[str]:
+def watched(wanted: bool, operation: str) -> AbstractContextManager[str]:
     return progress_bar(operation) if wanted else nullcontext("")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from rich import box
 from rich.console import Console
@@ -12,17 +13,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from archivae.storage import ManifestRow, read_fragment, read_fragments
-from archivae.transforms import Job
 
 TABLE_ROWS = 40
 """A table shows so many pictures at most; the totals count all."""
 
-_PAST = {
-    "encode": "encoded into",
-    "decode": "decoded into",
-    "restore": "restored into",
-    "verify": "verified; the report is in",
-}
+_PAST = {"verify": "verified; the report is in", "embed": "embedded into", "transform": "transformed into"}
+
+
+class RunJob(Protocol):
+    """What a run did, where it wrote, and under which id."""
+
+    @property
+    def operation(self) -> str: ...
+
+    @property
+    def destination(self) -> str: ...
+
+    @property
+    def run(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Summary:
         return 1 if self.failed else 0
 
 
-def read_summary(job: Job, skipped: int, seconds: float) -> Summary:
+def read_summary(job: RunJob, skipped: int, seconds: float) -> Summary:
     """The rows of ``job``'s run; those of earlier runs are left out."""
     rows = _rows_of(job.destination, job.run, newest=True)
     return Summary(job.operation, job.destination, rows, skipped, seconds)
@@ -82,10 +90,19 @@ def _rows_of(destination: str, run: str, newest: bool) -> tuple[ManifestRow, ...
     return tuple(sorted(rows.values(), key=lambda row: row.name))
 
 
+def past_tense(operation: str) -> str:
+    """What a run did, before its destination.
+
+    >>> past_tense("encode"), past_tense("embed"), past_tense("transform")
+    ('encoded into', 'embedded into', 'transformed into')
+    """
+    return _PAST.get(operation, f"{operation}d into")
+
+
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
     table = Table(
-        title=f"{_PAST[summary.operation]} {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
+        title=f"{past_tense(summary.operation)} {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
     )
     table.add_column("picture", overflow="fold")
     for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", _last_column(summary)):

@@ -7,7 +7,14 @@ import os
 from dataclasses import MISSING, fields
 from typing import Any
 
-from archivae.pipeline.training.options import CodecOptions, RestorerOptions, TrainingOptions
+from archivae.models.training.families.settings import SETTINGS
+from archivae.pipeline.training.options import (
+    CodecOptions,
+    CropOptions,
+    FamilyOptions,
+    RestorerOptions,
+    TrainingOptions,
+)
 
 _CODEC = """\
 Train the photo codec on a folder, glob or bucket of pictures. The weight file that comes out is OUT/NAME.safetensors.
@@ -16,6 +23,10 @@ The same command goes on where a killed run stopped. On several GPUs: torchrun -
 _RESTORE = """\
 Train a restorer on a folder, glob or bucket of good pictures, which are damaged on the fly. The weight file that comes
 out is OUT/TASK.safetensors. The same command goes on where a killed run stopped.
+"""
+_FAMILY = """\
+Train an autoencoder on small pictures of one size: a folder with a folder a class, IDX files (MNIST), or a zip of either.
+The weight file that comes out is OUT/NAME.safetensors. The same command goes on where a killed run stopped.
 """
 _TASKS = ("denoise", "dejpeg", "inpaint", "lowlight")  # as archivae.models.TASKS, which takes seconds to import
 
@@ -31,14 +42,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_task(restore)
     add_arguments(restore, RestorerOptions, grain=32)
     restore.set_defaults(run=run_restore)
+    for family in SETTINGS:
+        add_family_parser(kinds, family)
 
 
-def add_arguments(parser: argparse.ArgumentParser, options: type[TrainingOptions], grain: int) -> None:
-    """The options of every kind of training; what is left out takes the default of ``options``."""
-    _add_places(parser)
-    _add_plan(parser, grain)
+def add_arguments(parser: argparse.ArgumentParser, options: type[CropOptions], grain: int) -> None:
+    """The options of every kind of training on crops; what is left out takes the default of ``options``."""
+    places = _add_places(parser)
+    places.add_argument(
+        "--memory", type=_positive, metavar="GIB", help="pictures held in memory, per process, at most (%(default)s)"
+    )
+    _add_crops(_add_plan(parser), grain)
     _add_machine(parser)
-    parser.set_defaults(**{f.name: f.default for f in fields(options) if f.default is not MISSING}, architecture={})
+    _set_defaults(parser, options)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,6 +77,43 @@ def run_restore(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_family(args: argparse.Namespace) -> int:
+    """Train a family as asked; the exit code. ArchivaeErrors are left to the caller."""
+    names = [f.name for f in fields(SETTINGS[args.family])]
+    settings = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    options = FamilyOptions(**{**_values(args, FamilyOptions), "settings": settings})
+    _prepare_cuda()
+    from archivae.pipeline.training.family_job import train_family
+
+    train_family(options)
+    return 0
+
+
+def add_family_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser], family: str) -> None:
+    """The command of one family: what all trainings have, what all families have, and its objective's own settings."""
+    parser = kinds.add_parser(family, help=f"an autoencoder of the family {family}", description=_FAMILY)
+    places = _add_places(parser)
+    places.add_argument("--first", type=_whole, metavar="N", help="only the first N pictures")
+    places.add_argument("--part", metavar="NAME", help="only what lies in folders called so: train (all)")
+    plan = _add_plan(parser)
+    plan.add_argument("--optimiser", choices=("adam", "sgd"), help="what takes the steps (%(default)s)")
+    plan.add_argument("--rate", type=_positive, metavar="RATE", help="peak learning rate (%(default)s)")
+    plan.add_argument("--max-steps", dest="steps", type=_whole, metavar="N", help="the same as --steps")
+    plan.add_argument("--until-loss", type=_positive, metavar="X", help="stop early, once the loss is as low as X")
+    objective = parser.add_argument_group("objective")
+    for setting in fields(SETTINGS[family]):
+        kind = str if isinstance(setting.default, str) else float
+        meaning = f"{setting.metadata['help']} ({setting.default})"
+        objective.add_argument(f"--{setting.name.replace('_', '-')}", type=kind, metavar="X", help=meaning)
+    _add_machine(parser)
+    _set_defaults(parser, FamilyOptions)
+    parser.set_defaults(run=run_family, family=family, settings={})
+
+
+def _set_defaults(parser: argparse.ArgumentParser, options: type[TrainingOptions]) -> None:
+    parser.set_defaults(**{f.name: f.default for f in fields(options) if f.default is not MISSING}, architecture={})
+
+
 def _values(args: argparse.Namespace, options: type[TrainingOptions]) -> dict[str, Any]:
     return {f.name: getattr(args, f.name) for f in fields(options)}
 
@@ -78,25 +131,30 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_places(parser: argparse.ArgumentParser) -> None:
+def _add_places(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     places = parser.add_argument_group("places")
     places.add_argument("--data", metavar="GLOB", required=True, help="pictures: a folder, a glob, or gs://bucket/...")
     places.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, logs and the weight file")
-    places.add_argument("--name", help="name of the weight file (%(default)s; for restorers the task)")
+    places.add_argument("--name", help="name of the weight file (%(default)s; else the task or family)")
     places.add_argument(
         "--export-only", action="store_true", help="don't train: write the weight file of the last checkpoint"
     )
-    places.add_argument(
-        "--memory", type=_positive, metavar="GIB", help="pictures held in memory, per process, at most (%(default)s)"
-    )
+    return places
 
 
-def _add_plan(parser: argparse.ArgumentParser, grain: int) -> None:
+def _add_plan(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     plan = parser.add_argument_group("plan", "equal plans over equal pictures on equal machines follow the same curve")
     plan.add_argument("--steps", type=int, metavar="N", help="optimiser steps of the whole run (%(default)s)")
-    plan.add_argument("--batch", type=int, metavar="N", help="crops a step, over all processes (%(default)s)")
+    plan.add_argument("--batch", type=int, metavar="N", help="pictures a step, over all processes (%(default)s)")
+    plan.add_argument("--seed", type=int, metavar="N", help="of weights, pictures and noise (%(default)s)")
+    plan.add_argument(
+        "--architecture", nargs="+", action=_Counts, metavar="NAME=N", help="sizes unlike the shipped model's: width=32"
+    )
+    return plan
+
+
+def _add_crops(plan: argparse._ArgumentGroup, grain: int) -> None:
     plan.add_argument("--crop", type=int, metavar="PIXELS", help=f"side of a crop, a multiple of {grain} (%(default)s)")
-    plan.add_argument("--seed", type=int, metavar="N", help="of weights, crops and noise (%(default)s)")
     plan.add_argument(
         "--muon-rate", type=_positive, metavar="RATE", help="peak learning rate of the matrices (%(default)s)"
     )
@@ -105,9 +163,6 @@ def _add_plan(parser: argparse.ArgumentParser, grain: int) -> None:
     )
     plan.add_argument(
         "--init", metavar="FILE", help="a weight file or shipped model to train on; a fresh model without"
-    )
-    plan.add_argument(
-        "--architecture", nargs="+", action=_Counts, metavar="NAME=N", help="sizes unlike the shipped model's: width=32"
     )
 
 

@@ -20,7 +20,7 @@ from archivae.storage.threads import map_in_order
 
 Status = Literal["done", "failed", "not-a-picture"]
 Coding = Literal["learned", "lossless", "original", ""]
-Operation = Literal["encode", "decode", "restore", "verify"]
+Operation = Literal["encode", "decode", "restore", "verify", "generate", "embed", "transform"]
 
 _ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation": get_args(Operation)}
 _LISTS = ("tasks", "strengths", "notes")

@@ -118,7 +118,8 @@ def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> Archiva
 def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: bool) -> bool:
     unchanged = (row.source, row.fingerprint, row.options) == (source.uri, source.fingerprint, job.options)
     over = row.status == "not-a-picture" or (row.status == "failed" and not job.retry_failed)
-    return unchanged and (over or (row.status == "done" and target_there))
+    there = target_there or job.operation == "embed"  # vectors of many pictures lie in one object
+    return unchanged and (over or (row.status == "done" and there))
 
 
 def list_inputs(job: Job) -> Iterator[StoredObject]:

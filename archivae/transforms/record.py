@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -16,16 +17,25 @@ ROWS_KEPT = 1000
 
 
 class Gathered:
-    """Rows and letters of one bundle of the job ``run``, until they are written under ``destination``."""
+    """Rows and letters of one bundle of the job ``run``, until they are written under ``destination``.
 
-    def __init__(self, destination: str, run: str) -> None:
+    ``make_durable`` is called before that, to write what the rows speak of.
+    """
+
+    def __init__(self, destination: str, run: str, make_durable: Callable[[], None] = lambda: None) -> None:
         self._destination = destination
         self._run = run
+        self._make_durable = make_durable
         self._rows: list[ManifestRow] = []
         self._letters: list[DeadLetter] = []
+        self._counts: Counter[str] = Counter()
+
+    def count(self, what: str) -> None:
+        """Counted here and told Beam when all is written: for small pictures, telling of each takes as long as writing."""
+        self._counts[what] += 1
 
     def add(self, row: ManifestRow, letter: DeadLetter | None = None) -> None:
-        counter(row.status.replace("-", "_")).inc()
+        self.count(row.status.replace("-", "_"))
         self._rows.append(row)
         if letter is not None:
             self._letters.append(letter)
@@ -34,11 +44,14 @@ class Gathered:
 
     def flush(self) -> None:
         """Letters first: a row that says "failed" must never stand without its letter."""
+        self._make_durable()
         if self._letters:
             write_dead_letters(self._destination, self._letters, self._run)
         if self._rows:
             write_fragment(self._destination, self._rows)
-        self._rows, self._letters = [], []
+        for what, count in self._counts.items():
+            counter(what).inc(count)
+        self._rows, self._letters, self._counts = [], [], Counter()
 
 
 class RecordRows(beam.PTransform):

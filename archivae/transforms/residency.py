@@ -16,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from archivae.bitstream import Tile
-from archivae.models import PhotoCodec, model_path, parse_weights, shipped_models
-from archivae.operations.codec import Codec, put_on_device
+from archivae.models import codec_path, parse_codec, shipped_codecs
+from archivae.operations.codec import Codec, LocalCodec, put_on_device
 from archivae.storage import read_object
 from archivae.transforms.sharing import Shared
 
 Pixels = npt.NDArray[np.uint8]
 
 _lock = threading.Lock()
-_kept: dict[tuple[bytes, str], PhotoCodec] = {}
+_kept: dict[tuple[bytes, str], LocalCodec] = {}
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class CodecSource:
 
     def weight_file(self) -> bytes:
         """The bytes of the weight file."""
-        return model_path(self.model).read_bytes() if self.model in shipped_models() else read_object(self.model)
+        return codec_path(self.model).read_bytes() if self.model in shipped_codecs() else read_object(self.model)
 
-    def load(self) -> PhotoCodec:
+    def load(self) -> LocalCodec:
         """A new copy of the codec, on its device."""
-        return put_on_device(parse_weights(self.weight_file()), self.accelerator)
+        return put_on_device(parse_codec(self.weight_file()), self.accelerator)
 
     def codec(self) -> Codec:
         """The codec to use here: this process's own, loaded by the first thread that asks, or the shared one."""
@@ -56,7 +56,7 @@ class CodecSource:
         key = (hashlib.sha256(data).digest(), self.accelerator)
         with _lock:
             if key not in _kept:
-                _kept[key] = put_on_device(parse_weights(data), self.accelerator)
+                _kept[key] = put_on_device(parse_codec(data), self.accelerator)
             return _kept[key]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib.resources import files
 
@@ -26,7 +27,7 @@ from archivae.storage import (
 )
 from archivae.storage.archive_layout import members_folder, shard_uri
 from archivae.transforms.item import Item
-from archivae.transforms.metrics import StepMetrics, counter
+from archivae.transforms.metrics import StepMetrics
 from archivae.transforms.progress import FINISHED, tally
 from archivae.transforms.record import Gathered
 from archivae.transforms.residency import CodecSource
@@ -53,7 +54,7 @@ class WriteImages(beam.PTransform):
         }
 
     def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
-        return items | beam.ParDo(_WriteFn(**self._settings))
+        return items | beam.ParDo(WriteFn(**self._settings))
 
 
 def write_item(item: Item, destination: str) -> Item:
@@ -128,7 +129,9 @@ def deposit_format(destination: str) -> None:
         write_object(uri, text, scratch=scratch_of(destination))
 
 
-class _WriteFn(beam.DoFn):
+class WriteFn(beam.DoFn):
+    """Stores each item, and records what became of it once that is durable."""
+
     def __init__(self, destination: str, operation: str, options: str, run: str, progress: str) -> None:
         self._destination = destination
         self._words = {"operation": operation, "options": options, "run": run}
@@ -142,13 +145,15 @@ class _WriteFn(beam.DoFn):
         self._deposited: set[str] = set()
 
     def start_bundle(self) -> None:
-        self._gathered = Gathered(self._destination, self._words["run"])
+        self._gathered = Gathered(self._destination, self._words["run"], self.make_durable)
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._bytes_out = 0
 
     def process(self, item: Item) -> Iterator[ManifestRow]:
         if item.status == "skipped":
-            counter("skipped").inc()
+            self._gathered.count("skipped")
         else:
-            item = write_item(item, self._destination)
+            item = self.store(item)
             row = manifest_row(item, self._destination, **self._words)
             self._record(item, row)
             yield row
@@ -156,11 +161,21 @@ class _WriteFn(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         self._gathered.flush()
+        self._metrics.bytes_out.inc(self._bytes_out)
+        self._metrics.add_seconds(self._seconds)
         yield from ()
 
+    def store(self, item: Item) -> Item:
+        """The item after writing what it holds; failed if that could not be done."""
+        return write_item(item, self._destination)
+
+    def make_durable(self) -> None:
+        """Called before rows are written: what they speak of, and `store` kept back, is written now."""
+
     def _record(self, item: Item, row: ManifestRow) -> None:
-        self._metrics.bytes_out.inc(row.archive_bytes)
-        self._metrics.add_seconds(take_seconds())
+        self._bytes_out += row.archive_bytes
+        for part, seconds in take_seconds().items():  # at once: what comes next in this thread counts its own
+            self._seconds[part] += seconds
         if row.status == "done" and row.operation == "encode":
             self._deposit(item.facts.model, item.facts.weights)
         failure = item.failure

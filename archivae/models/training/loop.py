@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from archivae.errors import UsageError
-from archivae.models.training.optim import MovingAverage, Optimisers, rate_factor
+from archivae.models.training.optim import MovingAverage, rate_factor
 from archivae.models.training.plan import Plan
 from archivae.models.training.workers import Workers
 
@@ -48,7 +48,7 @@ class Training(ABC, Generic[Model, Drawn]):
             model.load_state_dict(checkpoint["model"])
         self._model = model.to(device).train()
         self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimisers = Optimisers(self._model, plan.muon_rate, plan.adam_rate)
+        self._optimisers = plan.optimisers(self._model)
         self._average = MovingAverage(self._model)
         if checkpoint is not None:
             self.step = int(checkpoint["step"])
@@ -62,10 +62,17 @@ class Training(ABC, Generic[Model, Drawn]):
         """The averaged model: the one to ship."""
         return self._average.model
 
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.step >= self.plan.steps
+
     def run(self) -> Iterator[Tensor]:
         """Take the remaining steps; of each, what was measured, (n,) on the device."""
         for batch in self._batches(range(self.step, self.plan.steps), self._share):
             yield self._advance(batch)
+            if self.finished:
+                return
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a new process needs to go on to the same curve; tensors and plain values only."""

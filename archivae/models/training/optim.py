@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -13,6 +13,43 @@ Model = TypeVar("Model", bound=nn.Module)
 
 MUON_SMALLEST = 32
 """Matrices with a side below this are left to Adam."""
+
+
+class Steps(Protocol):
+    """Takes optimiser steps, and can be put aside and taken up again."""
+
+    def step(self, factor: float) -> None:
+        """One step at ``factor`` times the learning rate; gradients are clipped and then dropped."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class OneOptimiser:
+    """Adam (Kingma and Ba 2015) or plain stochastic gradient descent with momentum on everything."""
+
+    def __init__(self, model: nn.Module, kind: Literal["adam", "sgd"], rate: float, betas: tuple[float, float]) -> None:
+        self._parameters = list(model.parameters())
+        self._rate = rate
+        self._optimiser: torch.optim.Optimizer
+        if kind == "adam":
+            self._optimiser = torch.optim.Adam(self._parameters, lr=rate, betas=betas, fused=True)
+        else:
+            self._optimiser = torch.optim.SGD(self._parameters, lr=rate, momentum=betas[0], fused=True)
+
+    def step(self, factor: float, max_norm: float = 1.0) -> None:
+        nn.utils.clip_grad_norm_(self._parameters, max_norm)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate * factor
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._optimiser.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._optimiser.load_state_dict(state)
 
 
 class Optimisers:
@@ -64,3 +101,5 @@ class MovingAverage(Generic[Model]):
     def update(self, model: Model, step: int) -> None:
         weight = max(1 / self.horizon, 10 / (step + 20))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), weight)
+        for kept, new in zip(self.model.buffers(), model.buffers(), strict=True):
+            kept.copy_(new)  # statistics of a normalisation are averages already

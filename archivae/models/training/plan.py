@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from torch import nn
 
 from archivae.errors import UsageError
 from archivae.models.photo.architecture import HYPER_STRIDE, PASSES, Architecture
 from archivae.models.restore.architecture import RestorerArchitecture
 from archivae.models.restore.fill import GRAIN
 from archivae.models.restore.tasks import find_task
+from archivae.models.training.optim import Optimisers, Steps
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing has it from Python 3.11 on
@@ -19,38 +23,34 @@ Precision = Literal["bf16", "float32"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(ABC):
     """Everything that decides the curve but the pictures, the device and the number of threads and processes.
 
     Attributes:
         steps: optimiser steps of the whole run; the learning rates fall to their floor at the last.
-        batch: crops a step, over all processes.
-        crop: side of a crop in pixels, a multiple of what the model takes.
+        batch: crops, or whole pictures, a step, over all processes.
         seed: of weights, crops and noise.
-        muon_rate, adam_rate: peak learning rates of the matrices and of all else.
         precision: what the convolutions compute in; weights and sums are float32 always.
         init: id of the model that is trained on, in hexadecimal; empty for a fresh one.
     """
 
-    crop_grain: ClassVar[int]
     architecture_type: ClassVar[type]
 
     steps: int
     batch: int
-    crop: int
     seed: int
-    muon_rate: float
-    adam_rate: float
     precision: Precision
     init: str = ""
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1:
             raise UsageError(f"expected at least 1 step and 1 crop a batch, found {self.steps} and {self.batch}")
-        if self.crop < self.crop_grain or self.crop % self.crop_grain:
-            raise UsageError(f"expected crops of a multiple of {self.crop_grain} pixels, found {self.crop}")
         if self.seed < 0:
             raise UsageError(f"expected a seed from 0 up, found {self.seed}")
+
+    @abstractmethod
+    def optimisers(self, model: nn.Module) -> Steps:
+        """What takes the steps of ``model``."""
 
     def asdict(self) -> dict[str, Any]:
         """Plain numbers and texts, as they lie in a checkpoint."""
@@ -79,7 +79,31 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingPlan(Plan):
+class CropPlan(Plan):
+    """A plan over crops of photographs.
+
+    Attributes:
+        crop: side of a crop in pixels, a multiple of what the model takes.
+        muon_rate, adam_rate: peak learning rates of the matrices and of all else.
+    """
+
+    crop_grain: ClassVar[int]
+
+    crop: int
+    muon_rate: float
+    adam_rate: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop < self.crop_grain or self.crop % self.crop_grain:
+            raise UsageError(f"expected crops of a multiple of {self.crop_grain} pixels, found {self.crop}")
+
+    def optimisers(self, model: nn.Module) -> Steps:
+        return Optimisers(model, self.muon_rate, self.adam_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan(CropPlan):
     """The plan of a photo codec of ``architecture``."""
 
     crop_grain = HYPER_STRIDE
@@ -93,7 +117,7 @@ class TrainingPlan(Plan):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestorationPlan(Plan):
+class RestorationPlan(CropPlan):
     """The plan of a restorer of ``architecture`` for ``task``."""
 
     crop_grain = GRAIN

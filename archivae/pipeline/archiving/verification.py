@@ -17,7 +17,7 @@ import torch
 
 from archivae.bitstream import read_bitstream
 from archivae.errors import ChangedError, VerificationError
-from archivae.models import PhotoCodec, parse_weights
+from archivae.models import CodecWeights, FamilyCodec, FamilyWeights, PhotoCodec, parse_codec
 from archivae.operations.codec import Codec
 from archivae.operations.compare import level_against
 from archivae.operations.decode import decode_stream
@@ -68,11 +68,17 @@ class Verifier:
     def _find(self, model_id: bytes) -> Codec:
         if model_id not in self._codecs:
             uri = own_path(self._destination, f"models/{model_id.hex()}.safetensors")
-            weights = parse_weights(read_object(uri))
+            weights = parse_codec(read_object(uri))
             if weights.model_id() != model_id:
                 raise VerificationError(f"{uri} is not the model that its name says")
-            self._codecs[model_id] = PhotoCodec(weights, torch.device("cpu"), torch.float32)
+            self._codecs[model_id] = _as_anywhere(weights)
         return self._codecs[model_id]
+
+
+def _as_anywhere(weights: CodecWeights) -> Codec:
+    """The codec as any machine can run it."""
+    cpu = torch.device("cpu")
+    return FamilyCodec(weights, cpu) if isinstance(weights, FamilyWeights) else PhotoCodec(weights, cpu, torch.float32)
 
 
 def verify_all(destination: str, rows: Iterable[ManifestRow], processes: int = 1) -> Iterator[Finding]:

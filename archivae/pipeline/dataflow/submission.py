@@ -7,8 +7,9 @@ processes), "Use custom containers" (``--sdk_location=container``). Nothing here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from apache_beam.options.pipeline_options import (
     DebugOptions,
@@ -20,9 +21,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 from archivae.errors import UsageError
-from archivae.models import shipped_models
 from archivae.pipeline.dataflow.gpus import GPUS, Gpu
-from archivae.pipeline.options import Settings
 
 DATAFLOW_RUNNERS = ("DataflowRunner", "TestDataflowRunner")
 RUN_LABEL = "archivae-run"
@@ -35,6 +34,23 @@ _ONE_PROCESS = "no_use_multiple_sdk_containers"
 _SERVICE_OPTION = "worker_accelerator"
 
 
+class Asked(Protocol):
+    """What of a job's settings counts here."""
+
+    @property
+    def operation(self) -> str: ...
+
+    @property
+    def accelerator(self) -> str: ...
+
+    @property
+    def accelerator_scope(self) -> str: ...
+
+    @property
+    def reached(self) -> Mapping[str, str]:
+        """The URIs that workers read and write, by what people call them."""
+
+
 @dataclass(frozen=True)
 class Submission:
     """What the graph must know of the job: ``hint`` goes on the transforms that hold the model, empty for none."""
@@ -42,7 +58,7 @@ class Submission:
     hint: str = ""
 
 
-def prepare(options: PipelineOptions, settings: Settings, run: str) -> Submission:
+def prepare(options: PipelineOptions, settings: Asked, run: str) -> Submission:
     """Settle in ``options`` what the user left open; UsageError names every combination that can't work.
 
     Whatever the user gave stays: machine type, disk, workers, experiments, image.
@@ -89,13 +105,13 @@ def _settle_workers(options: PipelineOptions, gpu: Gpu | None) -> None:
         options.view_as(SetupOptions).sdk_location = "container"
 
 
-def _name_job(options: PipelineOptions, settings: Settings, run: str) -> None:
+def _name_job(options: PipelineOptions, settings: Asked, run: str) -> None:
     cloud = options.view_as(GoogleCloudOptions)
     cloud.job_name = cloud.job_name or f"archivae-{settings.operation}-{run.lower()}"
     cloud.labels = [*(cloud.labels or ()), f"{RUN_LABEL}={run.lower()}"]
 
 
-def _problems(options: PipelineOptions, settings: Settings) -> Iterator[str]:
+def _problems(options: PipelineOptions, settings: Asked) -> Iterator[str]:
     """Why the job can't work, worst first; nothing is asked of the network."""
     if settings.accelerator not in ("cpu", *GPUS):
         yield (
@@ -123,15 +139,14 @@ def _missing(options: PipelineOptions) -> Iterator[str]:
         )
 
 
-def _out_of_reach(settings: Settings) -> Iterator[str]:
+def _out_of_reach(settings: Asked) -> Iterator[str]:
     """What workers in the cloud can't read or write."""
-    for word, uri in (("the source", settings.source), ("the destination", settings.destination)):
+    for word, uri in settings.reached.items():
         if not uri.startswith("gs://"):
-            yield f"{word} {uri!r} is not gs://...: Dataflow's workers don't see this machine's files"
-    if settings.against and not settings.against.startswith("gs://"):
-        yield f"--against {settings.against!r} is not gs://...: Dataflow's workers don't see this machine's files"
-    if settings.model not in shipped_models() and not settings.model.startswith("gs://"):
-        yield f"--model {settings.model!r} is a file of this machine: copy it to gs:// and name that"
+            yield (
+                f"{word} {uri!r} is not gs://...: Dataflow's workers don't see this machine's files; "
+                "copy it to gs:// and name that"
+            )
 
 
 def _twice(options: PipelineOptions, accelerator: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from archivae.models.training.plan import TrainingPlan
 from archivae.pipeline.training.data import TrainingPictures
 from archivae.pipeline.training.options import CodecOptions
 from archivae.pipeline.training.report import codec_figures
-from archivae.pipeline.training.session import Session, check_init, open_session, plan_values, sizes_of
+from archivae.pipeline.training.session import Session, check_init, crop_values, open_session, sizes_of
 
 EXPORT_PICTURES = 48
 """The frequency tables of a weight file are counted on so many of the training pictures..."""
@@ -39,7 +39,7 @@ def train_codec(options: CodecOptions, console: Console | None = None) -> None:
 def plan_run(options: CodecOptions, device: torch.device) -> tuple[TrainingPlan, Mapping[str, Tensor] | None]:
     """The plan of the options on ``device``, and the weights to begin with, if ``--init`` names some."""
     check_init(options)
-    values = plan_values(options, device)
+    values = crop_values(options, device)
     if options.init is None:
         return TrainingPlan(**values, architecture=sizes_of(Architecture, options.architecture)), None
     initial = load_model(options.init)

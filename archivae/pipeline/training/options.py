@@ -13,29 +13,55 @@ class TrainingOptions:
     out: str
     steps: int = 20_000
     batch: int = 8
-    crop: int = 256
     seed: int = 0
-    muon_rate: float = 0.01
-    adam_rate: float = 4e-4
     device: str = "auto"
     precision: str = "auto"
-    init: str | None = None
     architecture: dict[str, int] = field(default_factory=dict)
     name: str = ""
-    memory: float = 4.0
     checkpoint_every: int = 200
     export_only: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class FamilyOptions(TrainingOptions):
+    """The options of ``archivae train dense``, ``conv``, ...; without a name, the weight file is called as the family.
+
+    ``settings`` are those of the family's objective (`archivae.models.training.families.settings`), ``first`` and
+    ``part`` those of `archivae.pipeline.training.labelled.load_labelled`.
+    """
+
+    family: str
+    steps: int = 3000
+    batch: int = 64
+    checkpoint_every: int = 500
+    optimiser: str = "adam"
+    rate: float = 1e-3
+    until_loss: float | None = None
+    first: int | None = None
+    part: str = ""
+    settings: dict[str, float | str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
-class CodecOptions(TrainingOptions):
+class CropOptions(TrainingOptions):
+    """The options of what trains on crops of photographs."""
+
+    crop: int = 256
+    muon_rate: float = 0.01
+    adam_rate: float = 4e-4
+    init: str | None = None
+    memory: float = 4.0
+
+
+@dataclass(frozen=True)
+class CodecOptions(CropOptions):
     """The options of ``archivae train codec``."""
 
     name: str = "photo"
 
 
 @dataclass(frozen=True)
-class RestorerOptions(TrainingOptions):
+class RestorerOptions(CropOptions):
     """The options of ``archivae train restore``; without a name, the weight file is called as the task."""
 
     steps: int = 10_000

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from rich.console import Console
 
 from archivae.errors import UsageError
-from archivae.models.training.plan import Plan
+from archivae.models.training.plan import CropPlan
 from archivae.pipeline.training.data import TrainingPictures, load_pictures
 
 
-def load_pairs(folder: str, plan: Plan, console: Console) -> tuple[list[npt.NDArray[np.uint8]], str]:
+def load_pairs(folder: str, plan: CropPlan, console: Console) -> tuple[list[npt.NDArray[np.uint8]], str]:
     """The pairs under ``folder``, (H, W, 6) uint8, dark channels first, and a fingerprint of them.
 
     UsageError for a picture that has no fellow of its size.
@@ -31,5 +31,5 @@ def load_pairs(folder: str, plan: Plan, console: Console) -> tuple[list[npt.NDAr
     return pairs, low.fingerprint + high.fingerprint
 
 
-def _load(folder: str, plan: Plan) -> TrainingPictures:
+def _load(folder: str, plan: CropPlan) -> TrainingPictures:
     return load_pictures(folder, exclude="", side=plan.crop, seed=plan.seed, memory=sys.maxsize)

@@ -19,7 +19,7 @@ from archivae.models.training.restore import RestorerTraining
 from archivae.pipeline.training.options import RestorerOptions
 from archivae.pipeline.training.pairs import load_pairs
 from archivae.pipeline.training.report import Figure
-from archivae.pipeline.training.session import Session, check_init, open_session, plan_values, sizes_of
+from archivae.pipeline.training.session import Session, check_init, crop_values, open_session, sizes_of
 
 
 def train_restorer(options: RestorerOptions, console: Console | None = None) -> None:
@@ -34,7 +34,7 @@ def train_restorer(options: RestorerOptions, console: Console | None = None) -> 
 def plan_run(options: RestorerOptions, device: torch.device) -> tuple[RestorationPlan, Mapping[str, Tensor] | None]:
     """The plan of the options on ``device``, and the weights to begin with, if ``--init`` names some."""
     check_init(options)
-    values = plan_values(options, device) | {"task": options.task}
+    values = crop_values(options, device) | {"task": options.task}
     if options.init is None:
         return RestorationPlan(**values, architecture=sizes_of(RestorerArchitecture, options.architecture)), None
     initial = load_restorer(options.init)

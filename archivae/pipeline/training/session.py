@@ -14,11 +14,11 @@ from rich.console import Console
 from archivae.errors import UsageError
 from archivae.models import fastest_dtype, pick_device
 from archivae.models.training.loop import Training
-from archivae.models.training.plan import Plan, Precision
+from archivae.models.training.plan import CropPlan, Plan, Precision
 from archivae.models.training.workers import Workers, deterministic_kernels, join_workers, own_device
 from archivae.pipeline.training.data import GIB, TrainingPictures, check_enough, describe_pictures, load_pictures
 from archivae.pipeline.training.folder import TrainingFolder, Weights
-from archivae.pipeline.training.options import TrainingOptions
+from archivae.pipeline.training.options import CropOptions, TrainingOptions
 from archivae.pipeline.training.report import Figures, Report, open_tensorboard
 
 Sizes = TypeVar("Sizes")
@@ -56,9 +56,10 @@ class Session:
         self.console.print(f"the checkpoint stands at step {self.checkpoint['step']} of {steps}")
         return self.checkpoint
 
-    def load_pictures(self, plan: Plan) -> TrainingPictures:
+    def load_pictures(self, plan: CropPlan) -> TrainingPictures:
         """The pictures of ``--data``, described. UsageError if they are too few."""
         options = self.options
+        assert isinstance(options, CropOptions)
         memory = int(options.memory * GIB)
         pictures = load_pictures(options.data, exclude=options.out, side=plan.crop, seed=plan.seed, memory=memory)
         describe_pictures(pictures, side=plan.crop, console=self.console)
@@ -73,7 +74,7 @@ class Session:
         writer = open_tensorboard(self.folder.logs, training.step, self.console) if self.leads else None
         with Report(self.console, training.step, training.plan.steps, writer, figures) as report:
             for measures in training.run():
-                due = training.step % self.options.checkpoint_every == 0 or training.step == training.plan.steps
+                due = training.step % self.options.checkpoint_every == 0 or training.finished
                 report.add(training.step, measures, show=due)
                 if self.leads and due:
                     self.folder.write_checkpoint(training.state_dict() | {"pictures": fingerprint})
@@ -111,11 +112,17 @@ def plan_values(options: TrainingOptions, device: torch.device) -> dict[str, Any
     precision = options.precision
     if precision == "auto":
         precision = "bf16" if fastest_dtype(device) == torch.bfloat16 else "float32"
-    names = ("steps", "batch", "crop", "seed", "muon_rate", "adam_rate")
+    names = ("steps", "batch", "seed")
     return {name: getattr(options, name) for name in names} | {"precision": cast(Precision, precision)}
 
 
-def check_init(options: TrainingOptions) -> None:
+def crop_values(options: CropOptions, device: torch.device) -> dict[str, Any]:
+    """The part of a plan that is the same for all kinds that train on crops."""
+    crops = {"crop": options.crop, "muon_rate": options.muon_rate, "adam_rate": options.adam_rate}
+    return plan_values(options, device) | crops
+
+
+def check_init(options: CropOptions) -> None:
     """UsageError for sizes beside a model that has its own."""
     if options.init and options.architecture:
         raise UsageError("expected either --init or --architecture, found both: the weight file has its architecture")

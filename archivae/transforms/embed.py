@@ -1,0 +1,122 @@
+"""Pictures to vectors, in Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.pvalue import PCollection
+
+from archivae.images import MAX_PIXELS, open_picture
+from archivae.models import DEFAULT_MODEL, ModelName
+from archivae.models.running import check_picture
+from archivae.operations.embed import Pixels, Vectors, embed
+from archivae.stopwatch import timed
+from archivae.storage import ManifestRow
+from archivae.storage.vectors import part_name, write_part
+from archivae.transforms.batching import BatchingFn
+from archivae.transforms.item import Item
+from archivae.transforms.models import ModelSource
+from archivae.transforms.write import WriteFn
+
+BATCH = 64
+
+
+@dataclass
+class EmbedImages(beam.PTransform):
+    """The vector of each `Item`'s picture, as its data: little-endian float32.
+
+    ``model`` and ``weights`` are those of `archivae.models.ModelName`. What fails travels on as a failed item.
+    """
+
+    model: str = DEFAULT_MODEL
+    weights: str = ""
+    accelerator: str = "auto"
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, items: PCollection[Item]) -> PCollection[Item]:
+        source = ModelSource(ModelName(self.model, self.weights), self.accelerator)
+        return items | beam.ParDo(_EmbedFn(source, self.max_pixels))
+
+
+class WriteVectors(beam.PTransform):
+    """Writes embedded items into Parquet files under ``destination``: PCollection of `Item` -> of `ManifestRow`.
+
+    Each bundle becomes a file of its own, then its rows go to the manifest, as with `WriteImages`.
+    """
+
+    def __init__(self, destination: str, *, options: str = "{}", run: str = "", progress: str = "") -> None:
+        super().__init__()
+        self._words = (destination, "embed", options, run, progress)
+
+    def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
+        return items | beam.ParDo(_WriteVectorsFn(*self._words))
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    item: Item
+    pixels: Pixels
+
+
+class _EmbedFn(BatchingFn[_Waiting]):
+    step = "embed"
+    batch_limit = BATCH
+
+    def __init__(self, source: ModelSource, max_pixels: int) -> None:
+        self._source = source
+        self._max_pixels = max_pixels
+
+    def setup(self) -> None:
+        super().setup()
+        self._model = self._source.running()
+
+    def prepare(self, item: Item) -> tuple[Hashable, _Waiting, int]:
+        with timed("pixels"):
+            pixels = open_picture(item.data, max_pixels=self._max_pixels).pixels
+        check_picture(self._model.form, pixels, self._model.name)
+        height, width, _ = pixels.shape
+        item = replace(item, facts=replace(item.facts, height=height, width=width, model=self._model.id))
+        return pixels.shape, _Waiting(item, pixels), height * width
+
+    def work(self, batch: Sequence[_Waiting]) -> list[Item]:
+        with timed("model"):
+            vectors = embed(self._model, [waiting.pixels for waiting in batch])
+        return [
+            replace(waiting.item, data=vector.astype("<f4").tobytes())
+            for waiting, vector in zip(batch, vectors, strict=True)
+        ]
+
+
+class _WriteVectorsFn(WriteFn):
+    """Items gather until their rows are due; then their vectors are written first."""
+
+    def start_bundle(self) -> None:
+        super().start_bundle()
+        self._begin()
+
+    def store(self, item: Item) -> Item:
+        if item.status != "going":
+            return item
+        self._uris.append(item.source.uri)
+        self._model = item.facts.model
+        self._vectors.append(np.frombuffer(item.data, "<f4"))
+        return replace(item, target=self._part)
+
+    def make_durable(self) -> None:
+        if self._uris:
+            vectors: Vectors = np.stack(self._vectors)
+            with timed("io"):
+                write_part(self._destination, self._part, self._model, self._uris, vectors)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._part = part_name()
+        self._model = ""
+        self._uris: list[str] = []
+        self._vectors: list[Vectors] = []
