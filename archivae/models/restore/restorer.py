@@ -150,7 +150,7 @@ class Restorer:
         top, left, bottom, right = box
         holes = torch.zeros((1, 1, bottom - top, right - left))
         if mask is not None:
-            part = torch.from_numpy(mask[top:bottom, left:right])
+            part = torch.from_numpy(np.ascontiguousarray(mask[top:bottom, left:right]))  # it may be mirrored
             holes.fill_(1)[0, 0, : part.shape[0], : part.shape[1]] = part
         return holes.to(self.device)
 
