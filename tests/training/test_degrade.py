@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from archivae.models.restore.brighten import brighten
 from archivae.models.restore.tasks import TASKS
 from archivae.models.training import masks
 from archivae.models.training.camera import camera_noise, to_linear, to_srgb
@@ -99,6 +100,16 @@ def test_darkened_photographs_say_how_dark_they_are() -> None:
     for crop in drawn(darken, 20):
         assert crop.pixels.mean() <= crop.clean.mean() / 255 + 1e-6
         assert (crop.strength > 0.5) == (crop.pixels.mean() < 0.9 * crop.clean.mean() / 255)
+
+
+def test_lit_parts_of_the_dark_are_what_the_curve_makes_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archivae.models.training.darken.LIT_SHARE", 1.0)
+    monkeypatch.setattr("archivae.models.training.darken.BRIGHT_SHARE", 0.0)
+    for crop in drawn(darken, 10):
+        pixels = torch.from_numpy(crop.pixels).permute(2, 0, 1)[None]
+        curve = brighten(pixels, torch.full((1, 1, 1, 1), crop.strength))[0].permute(1, 2, 0).numpy()
+        assert abs(curve.mean() - crop.clean.mean() / 255) < 0.1  # noise and a cast aside
+        assert np.abs(curve - crop.clean / 255)[crop.pixels.min(axis=2) > 0.9].max(initial=0) < 0.05
 
 
 def test_pairs_are_split() -> None:

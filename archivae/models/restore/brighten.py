@@ -29,6 +29,12 @@ def brighten(pixels: Tensor, stops: Tensor) -> Tensor:
     return pixels * gain(pixels.amax(1, keepdim=True).clamp(0, 1), stops.exp2())
 
 
+def gain_of(brightened: Tensor, stops: Tensor) -> Tensor:
+    """What each pixel of `brighten`'s answer was multiplied by, (N, 1, H, W): 1 where it is white."""
+    factor = stops.exp2()
+    return factor - (factor - 1) * brightened.amax(1, keepdim=True).clamp(0, 1)
+
+
 def stops_between(dark: npt.NDArray[np.float32], light: npt.NDArray[np.float32]) -> float:
     """The stops, 0 to 8, at which the brightened ``dark`` (H, W, 3) is as bright as ``light`` in the mean."""
     goal = float(light.mean())

@@ -85,7 +85,7 @@ class RestorationModel(nn.Module):
     def add(self, base: Tensor, level: Tensor, mask: Tensor) -> Tensor:
         """``base`` (N, 3, H, W) float32 and what the network adds to it, as much as the level allows; float32."""
         planes = stack_planes(base, level, mask).to(self.network.head.weight.dtype)
-        return base + self.task.amplitude(level, mask) * self.network(planes).float()
+        return base + self.task.amplitude(level, mask, base) * self.network(planes).float()
 
 
 def stack_planes(base: Tensor, level: Tensor, mask: Tensor) -> Tensor:

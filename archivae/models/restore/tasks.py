@@ -14,7 +14,7 @@ from torch import Tensor
 
 from archivae.errors import UsageError
 from archivae.models.restore.architecture import STRIDE
-from archivae.models.restore.brighten import brighten
+from archivae.models.restore.brighten import brighten, gain_of
 from archivae.models.restore.fill import GRAIN, fill, fill_alone
 
 
@@ -62,8 +62,8 @@ class Task(ABC):
         return pixels
 
     @abstractmethod
-    def amplitude(self, level: Tensor, mask: Tensor) -> Tensor:
-        """How much a 1 of the network changes, in pixels of [0, 1]: broadcasts against (N, 3, H, W)."""
+    def amplitude(self, level: Tensor, mask: Tensor, base: Tensor) -> Tensor:
+        """How much a 1 of the network changes, in pixels of [0, 1]: broadcasts against ``base`` (N, 3, H, W)."""
 
 
 class Denoise(Task):
@@ -74,7 +74,7 @@ class Denoise(Task):
     none, full = 0.0, 64.0
     quiet = 1 / 64
 
-    def amplitude(self, level: Tensor, mask: Tensor) -> Tensor:
+    def amplitude(self, level: Tensor, mask: Tensor, base: Tensor) -> Tensor:
         return _wide(level) * (self.full / 255)
 
 
@@ -98,7 +98,7 @@ class Dejpeg(Task):
         percent = 500 * level**2
         return 5000 / percent if percent > 100 else 100 - percent / 2
 
-    def amplitude(self, level: Tensor, mask: Tensor) -> Tensor:
+    def amplitude(self, level: Tensor, mask: Tensor, base: Tensor) -> Tensor:
         return _wide(level) * (10 / 255)
 
 
@@ -114,7 +114,7 @@ class Inpaint(Task):
     def base(self, pixels: Tensor, level: Tensor, mask: Tensor, coarse: Tensor | None = None) -> Tensor:
         return fill_alone(pixels, mask) if coarse is None else fill(pixels, mask, coarse)
 
-    def amplitude(self, level: Tensor, mask: Tensor) -> Tensor:
+    def amplitude(self, level: Tensor, mask: Tensor, base: Tensor) -> Tensor:
         return mask * 0.25
 
 
@@ -129,8 +129,9 @@ class Lowlight(Task):
     def base(self, pixels: Tensor, level: Tensor, mask: Tensor, coarse: Tensor | None = None) -> Tensor:
         return brighten(pixels, _wide(level) * self.full)
 
-    def amplitude(self, level: Tensor, mask: Tensor) -> Tensor:
-        return 0.5 * (1 - (-self.full * _wide(level)).exp2())
+    def amplitude(self, level: Tensor, mask: Tensor, base: Tensor) -> Tensor:
+        # What was hardly brightened, lamps and skies, has no noise to take out: it stays.
+        return 0.5 * (1 - 1 / gain_of(base, _wide(level) * self.full))
 
 
 TASKS: dict[str, Task] = {task.name: task for task in (Denoise(), Dejpeg(), Inpaint(), Lowlight())}

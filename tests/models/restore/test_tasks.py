@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archivae.errors import UsageError
-from archivae.models.restore.brighten import brighten, stops_between
+from archivae.models.restore.brighten import brighten, gain_of, stops_between
 from archivae.models.restore.tasks import TASKS, find_task
 from tests.training.tiny import smooth_picture
 
@@ -21,7 +21,7 @@ def test_levels_and_strengths_are_two_names_of_one_thing(task: str, level: float
 
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_no_damage_leaves_the_network_nothing_to_say(task: str) -> None:
-    amplitude = TASKS[task].amplitude(torch.zeros(1), torch.zeros(1, 1, 8, 8))
+    amplitude = TASKS[task].amplitude(torch.zeros(1), torch.zeros(1, 1, 8, 8), pixels(0))
     assert not amplitude.any()
     assert TASKS[task].level(TASKS[task].none) == 0
 
@@ -44,6 +44,18 @@ def test_no_stops_change_nothing_and_more_are_brighter() -> None:
     assert torch.equal(brighten(dark, stops(0)), dark)
     assert (brighten(dark, stops(3)) >= brighten(dark, stops(2))).all()
     assert brighten(dark, stops(8)).max() <= 1
+
+
+def test_the_gain_of_each_pixel_is_known() -> None:
+    dark = pixels(0) / 4
+    np.testing.assert_allclose(gain_of(brighten(dark, stops(3)), stops(3)) * dark, brighten(dark, stops(3)), rtol=1e-4)
+
+
+def test_what_was_bright_in_the_dark_stays() -> None:
+    level, mask = torch.full((1,), 0.5), torch.zeros(1, 1, 8, 8)
+    amplitude = TASKS["lowlight"].amplitude(level, mask, torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3).expand(1, 3, 1, 3))
+    black, grey, white = amplitude.flatten().tolist()
+    assert black > grey > 0.4 and white == 0
 
 
 def test_brightening_keeps_hues() -> None:
