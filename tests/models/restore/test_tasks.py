@@ -53,7 +53,9 @@ def test_the_gain_of_each_pixel_is_known() -> None:
 
 def test_what_was_bright_in_the_dark_stays() -> None:
     level, mask = torch.full((1,), 0.5), torch.zeros(1, 1, 8, 8)
-    amplitude = TASKS["lowlight"].amplitude(level, mask, torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3).expand(1, 3, 1, 3))
+    amplitude = TASKS["lowlight"].amplitude(
+        level, mask, torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3).expand(1, 3, 1, 3)
+    )
     black, grey, white = amplitude.flatten().tolist()
     assert black > grey > 0.4 and white == 0
 
