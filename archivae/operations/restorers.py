@@ -24,7 +24,9 @@ WEIGHTS_ENDING = ".safetensors"
 class TaskRestorer(Protocol):
     """Samples to restored samples: `archivae.models.Restorer`, or a proxy of one in another process."""
 
-    def restore(self, picture: Picture, strength: float | None = None, mask: Mask | None = None) -> Restored:
+    def restore(
+        self, picture: Picture, strength: float | None = None, mask: Mask | None = None, passes: int = 1
+    ) -> Restored:
         """The picture, (H, W, 1 or 3) uint8, uint16 or float32, restored, and the strength given or estimated."""
 
 

@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from archivae.errors import UsageError
 from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL, shipped_codecs
+from archivae.models.restore.turns import PASSES
 from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 from archivae.operations.restoration import RESTORE_TASKS, Restoration
@@ -26,7 +27,7 @@ from archivae.pipeline.family_options import (
 from archivae.pipeline.quantities import bytes_of, share_of
 
 OPERATIONS = ("encode", "decode", "restore", "verify", *FAMILY_OPERATIONS)
-RESTORATION_WORDS = ("strength", "masks", "mask_colour", "restorers")
+RESTORATION_WORDS = ("strength", "masks", "mask_colour", "restorers", "passes")
 SCOPES = ("step", "job")
 ARCHIVE_HELP = "pack the files into tar shards with an index"
 DEFAULT_SHARD_SIZE = f"{SHARD_BYTES >> 20}MiB"
@@ -91,6 +92,9 @@ def add_restoration_arguments(parser: Any) -> None:
     )
     parser.add_argument(
         "--restorers", metavar="FOLDER", help="your own weights, FOLDER/TASK.safetensors (default: the shipped ones)"
+    )
+    parser.add_argument(
+        "--passes", type=int, choices=PASSES, help="mean over turned and mirrored copies: better, so many times slower"
     )
 
 

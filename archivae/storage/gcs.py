@@ -29,6 +29,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Bucket, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
+from requests.adapters import HTTPAdapter
 
 from archivae.errors import StorageError, UsageError
 from archivae.storage.names import is_below
@@ -38,6 +39,7 @@ from archivae.storage.threads import map_in_order
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _WRITE_TRIES = 5
 _READ_TRIES = 3
+_CONNECTIONS = 32  # kept open at once: of readers, writers and listers, in some threads
 # All that an entry needs, which is a tenth of what a page would hold otherwise.
 _LISTED = "items(name,size,generation,crc32c,timeCreated),nextPageToken"
 
@@ -255,10 +257,14 @@ class _BoundedBuffer(io.BytesIO):
 
 def _new_client(emulator: str) -> Client:
     if emulator:
-        return Client(project="emulator", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
-    credentials, project = google.auth.default()
-    # Without a project the client refuses to be made, though only calls about whole buckets use it.
-    return Client(project=project or "none", credentials=credentials)
+        client = Client(project="emulator", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+    else:
+        credentials, project = google.auth.default()
+        # Without a project the client refuses to be made, though only calls about whole buckets use it.
+        client = Client(project=project or "none", credentials=credentials)
+    for scheme in ("https://", "http://"):
+        client._http.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    return client
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-_THREADS = 8  # below the ten connections that the Google client's pool keeps open
+_THREADS = 8
 WINDOW = 512  # requests in hand at once, so that ten million of them need no ten million futures
 
 

@@ -96,6 +96,8 @@ class _EmbedFn(BatchingFn[_Waiting]):
 class _WriteVectorsFn(WriteFn):
     """Items gather until their rows are due; then their vectors are written first."""
 
+    ahead = 0  # they only gather: there is nothing to wait for
+
     def start_bundle(self) -> None:
         super().start_bundle()
         self._begin()

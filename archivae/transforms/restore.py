@@ -27,7 +27,7 @@ AS_STORED = ReadOptions(exact=True)
 class RestoreImages(beam.PTransform):
     """Restores each `Item`'s picture file into one of ``format``.
 
-    The first five fields are those of `archivae.operations.restoration.Restoration`, the last four those of `EncodeImages`.
+    The first six fields are those of `archivae.operations.restoration.Restoration`, the last four those of `EncodeImages`.
     What was done to a picture is in its facts: tasks and strengths. What fails travels on as a failed item.
     """
 
@@ -36,6 +36,7 @@ class RestoreImages(beam.PTransform):
     masks: str = ""
     mask_colour: str = ""
     restorers: str = ""
+    passes: int = 1
     format: OutputFormat = "png"
     accelerator: str = "auto"
     share_model: bool = False
@@ -46,7 +47,7 @@ class RestoreImages(beam.PTransform):
         super().__init__()
 
     def expand(self, items: PCollection[Item]) -> PCollection[Item]:
-        restoration = Restoration(self.task, self.strength, self.masks, self.mask_colour, self.restorers)
+        restoration = Restoration(self.task, self.strength, self.masks, self.mask_colour, self.restorers, self.passes)
         source = RestorerSource(self.restorers, self.accelerator, self.share_model, self.tag or uuid.uuid4().hex)
         return items | beam.ParDo(_RestoreFn(restoration, source, self.format, self.max_pixels))
 

@@ -62,8 +62,8 @@ class RestorerServer:
     def __init__(self, source: RestorerSource, task: str) -> None:
         self._restorer = source.load(task)
 
-    def restore(self, picture: Picture, strength: float | None, mask: Mask | None) -> Restored:
-        return self._restorer.restore(picture, strength, mask)
+    def restore(self, picture: Picture, strength: float | None, mask: Mask | None, passes: int) -> Restored:
+        return self._restorer.restore(picture, strength, mask, passes)
 
 
 class SharedRestorer:
@@ -72,5 +72,7 @@ class SharedRestorer:
     def __init__(self, source: RestorerSource, task: str) -> None:
         self._shared = Shared(lambda: RestorerServer(source, task), f"{source.tag}-{task}")
 
-    def restore(self, picture: Picture, strength: float | None = None, mask: Mask | None = None) -> Restored:
-        return self._shared.call(lambda server: server.restore(picture, strength, mask))
+    def restore(
+        self, picture: Picture, strength: float | None = None, mask: Mask | None = None, passes: int = 1
+    ) -> Restored:
+        return self._shared.call(lambda server: server.restore(picture, strength, mask, passes))

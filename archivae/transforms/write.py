@@ -8,6 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -26,11 +27,16 @@ from archivae.storage import (
     write_object,
 )
 from archivae.storage.archive_layout import members_folder, shard_uri
+from archivae.transforms.ahead import Ahead
 from archivae.transforms.item import Item
 from archivae.transforms.metrics import StepMetrics
 from archivae.transforms.progress import FINISHED, tally
 from archivae.transforms.record import Gathered
 from archivae.transforms.residency import CodecSource
+
+OBJECTS_AHEAD = 8
+BYTES_AHEAD = 128 << 20
+"""What may be on its way to the store at once; a larger object is written alone."""
 
 
 class WriteImages(beam.PTransform):
@@ -130,7 +136,9 @@ def deposit_format(destination: str) -> None:
 
 
 class WriteFn(beam.DoFn):
-    """Stores each item, and records what became of it once that is durable."""
+    """Stores items, some at once, as a store makes each wait; records what became of each once that is durable."""
+
+    ahead = OBJECTS_AHEAD
 
     def __init__(self, destination: str, operation: str, options: str, run: str, progress: str) -> None:
         self._destination = destination
@@ -143,27 +151,32 @@ class WriteFn(beam.DoFn):
     def setup(self) -> None:
         self._metrics = StepMetrics("write")
         self._deposited: set[str] = set()
+        self._storing = Ahead(self._stored, self.ahead, BYTES_AHEAD)
+
+    def teardown(self) -> None:
+        self._storing.close()
 
     def start_bundle(self) -> None:
         self._gathered = Gathered(self._destination, self._words["run"], self.make_durable)
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._bytes_out = 0
 
-    def process(self, item: Item) -> Iterator[ManifestRow]:
+    def process(
+        self, item: Item, timestamp: Any = beam.DoFn.TimestampParam, window: Any = beam.DoFn.WindowParam
+    ) -> Iterator[WindowedValue]:
         if item.status == "skipped":
             self._gathered.count("skipped")
-        else:
-            item = self.store(item)
-            row = manifest_row(item, self._destination, **self._words)
-            self._record(item, row)
-            yield row
-        tally(self._progress, FINISHED)
+            tally(self._progress, FINISHED)
+            return
+        for stored in self._storing.add((item, timestamp, window), len(item.data)):
+            yield self._recorded(stored)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
+        for stored in self._storing.drain():
+            yield self._recorded(stored)
         self._gathered.flush()
         self._metrics.bytes_out.inc(self._bytes_out)
         self._metrics.add_seconds(self._seconds)
-        yield from ()
 
     def store(self, item: Item) -> Item:
         """The item after writing what it holds; failed if that could not be done."""
@@ -172,10 +185,21 @@ class WriteFn(beam.DoFn):
     def make_durable(self) -> None:
         """Called before rows are written: what they speak of, and `store` kept back, is written now."""
 
+    def _stored(self, arrived: tuple[Item, Any, Any]) -> tuple[WindowedValue, dict[str, float]]:
+        item, timestamp, window = arrived
+        return WindowedValue(self.store(item), timestamp, (window,)), take_seconds()
+
+    def _recorded(self, stored: tuple[WindowedValue, dict[str, float]]) -> WindowedValue:
+        found, seconds = stored
+        row = manifest_row(found.value, self._destination, **self._words)
+        for part, spent in seconds.items():
+            self._seconds[part] += spent
+        self._record(found.value, row)
+        tally(self._progress, FINISHED)
+        return found.with_value(row)
+
     def _record(self, item: Item, row: ManifestRow) -> None:
         self._bytes_out += row.archive_bytes
-        for part, seconds in take_seconds().items():  # at once: what comes next in this thread counts its own
-            self._seconds[part] += seconds
         if row.status == "done" and row.operation == "encode":
             self._deposit(item.facts.model, item.facts.weights)
         failure = item.failure

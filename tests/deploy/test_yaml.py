@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+import archivae
 from tests.end_to_end.jobs import MODEL, PHOTOS, Folder
 
 pytest.importorskip("docstring_parser", reason="Beam YAML needs archivae[yaml]")
 pytest.importorskip("pandas", reason="Beam YAML needs archivae[yaml]")
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+def test_every_public_transform_is_provided() -> None:
+    (provider,) = yaml.safe_load((DEPLOY / "yaml" / "providers.yaml").read_text())
+    public = {name for name in archivae.__all__ if name.endswith(("Images", "Vectors"))}
+    assert {*provider["transforms"]} == public
+    for name, path in provider["transforms"].items():
+        module, _, attribute = path.rpartition(".")
+        assert getattr(importlib.import_module(module), attribute) is getattr(archivae, name)
 
 
 def test_the_sample_pipeline_encodes_a_folder(tmp_path: Path) -> None:

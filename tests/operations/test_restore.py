@@ -35,7 +35,9 @@ class Painter:
         self.level, self.strength = level, strength
         self.asked: list[float | None] = []
 
-    def restore(self, picture: np.ndarray, strength: float | None = None, mask: np.ndarray | None = None) -> Restored:
+    def restore(
+        self, picture: np.ndarray, strength: float | None = None, mask: np.ndarray | None = None, passes: int = 1
+    ) -> Restored:
         self.asked.append(strength)
         painted = picture.copy()
         painted[mask if mask is not None else slice(None)] = self.level

@@ -24,9 +24,16 @@ def held(place: str) -> bool:
 
 
 def put(place: str, **changes: object) -> None:
-    """The lease of some other job."""
+    """The lease of some other job, in place of whichever is there."""
     fields = {"run": "other", "host": "elsewhere", "process": 1, "started": "1", "renewals": 0, **changes}
-    write_object(own_path(place, lease.NAME), json.dumps(fields).encode(), scratch=f"{place}-scratch")
+    uri, data = own_path(place, lease.NAME), json.dumps(fields).encode()
+    while write_if(uri, data, _fingerprint(uri), scratch=f"{place}-scratch") is None:
+        pass
+
+
+def _fingerprint(uri: str) -> str | None:
+    found = stat_object(uri)
+    return found.fingerprint if found else None
 
 
 def test_it_is_there_while_a_job_runs(place: str) -> None:
