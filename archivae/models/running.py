@@ -42,6 +42,11 @@ class RunningModel:
 
     def autoencoder(self) -> Autoencoder:
         """The model as one that takes pictures in and gives them back. ModelError if it does not."""
+        if isinstance(self.model, Describer) and not isinstance(self.model, Decoder):
+            raise ModelError(
+                f"{self.name} only describes pictures here, and nothing can be made of its vectors: take an autoencoder, such "
+                "as vae-digits for digits, or train one on your own pictures (archivae train vae)"
+            )
         if not isinstance(self.model, Autoencoder):
             raise self._unable("take pictures in and give them back")
         return self.model

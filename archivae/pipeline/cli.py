@@ -127,7 +127,8 @@ def _add_family_parsers(commands: argparse._SubParsersAction[argparse.ArgumentPa
     for command in (embed, transform):
         command.add_argument("source", help="folder, glob, object or list of URIs; local or gs://")
     for command in (generate, embed, transform):
-        command.add_argument("destination", help="folder; local or gs://")
+        into = "folder, or one file that ends in .parquet" if command is embed else "folder"
+        command.add_argument("destination", help=f"{into}; local or gs://")
         command.add_argument(
             "--model", default=DEFAULT_MODEL, help="any autoencoder; archivae models lists the shipped"
         )

@@ -59,7 +59,10 @@ def add_transform_arguments(parser: Any) -> None:
 
 @dataclass(frozen=True)
 class FamilySettings:
-    """The options of one run, as far as they need no reading: the rest is found out by `archivae.pipeline.family_run`."""
+    """The options of one run, as far as they need no reading: the rest is found out by `archivae.pipeline.family_run`.
+
+    ``samples``: pictures that generate is given.
+    """
 
     operation: str
     source: str
@@ -68,6 +71,7 @@ class FamilySettings:
     format: str
     accelerator: str
     accelerator_scope: str
+    samples: dict[str, str]
     max_pixels: int
     overwrite: bool
 
@@ -85,7 +89,7 @@ class FamilySettings:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
         return cls(
             own.operation, own.input or "", own.output, ModelName(own.model, own.weights), own.format, own.accelerator,
-            own.accelerator_scope, own.max_pixels, own.overwrite,
+            own.accelerator_scope, _samples(own), own.max_pixels, own.overwrite,
         )  # fmt: skip
 
     @property
@@ -93,6 +97,7 @@ class FamilySettings:
         """The URIs that workers read and write, by what people call them."""
         model, weights = self.model.model, self.model.weights
         places = {"the source": self.source, "the destination": self.destination, "--weights": weights}
+        places |= self.samples
         places |= {"--model": model} if model.endswith(".safetensors") else {}
         return {word: uri for word, uri in places.items() if uri}
 
@@ -102,6 +107,12 @@ class FamilySettings:
         if self.operation != "embed":
             decisive |= {"format": self.format}
         return json.dumps(decisive, sort_keys=True)
+
+
+def _samples(own: Any) -> dict[str, str]:
+    """The pictures that generate is given, by what people call them."""
+    first, last = own.interpolate or ("", "")
+    return {"--interpolate": first, "the second of --interpolate": last, "--texture": own.texture or ""}
 
 
 def pick_order(own: Any) -> Order:

@@ -27,6 +27,7 @@ from archivae.pipeline.run import (
     alone,
     check_earlier,
     check_hardware,
+    is_waited_for,
     new_run,
     outcome,
     pick_runner,
@@ -35,6 +36,7 @@ from archivae.pipeline.run import (
 )
 from archivae.pipeline.summary import Summary
 from archivae.storage import list_source, read_object, remove_stale_scratch, stat_object
+from archivae.storage.vectors import SUFFIX, list_vectors, parts_folder, read_embeddings, write_whole
 from archivae.transforms import Job, PlanWork, ReadObjects, WriteImages
 from archivae.transforms.embed import EmbedImages, WriteVectors
 from archivae.transforms.generate import GenerateImages, GenerationJob, PlanChunks
@@ -49,12 +51,15 @@ BuildGraph = Callable[[beam.Pipeline], object]
 class _Prepared:
     """A job and, given the file that workers tally in and the accelerator of the step with the model, its graph.
 
-    ``outstanding``: how many objects and bytes it has yet to work on.
+    ``outstanding``: how many objects and bytes it has yet to work on. ``file``: what its vectors are gathered in at the
+    end, those of the model ``model_id``; empty where they stay in parts.
     """
 
     job: AnyJob
     graph: Callable[[str, str], BuildGraph]
     outstanding: Callable[[], DryRun]
+    file: str = ""
+    model_id: str = ""
 
 
 def run_family(options: PipelineOptions, watch: bool = True) -> Summary | DryRun | Submitted:
@@ -72,6 +77,11 @@ def run_family(options: PipelineOptions, watch: bool = True) -> Summary | DryRun
     if dry:
         check_earlier(prepared.job)
         return prepared.outstanding()
+    if prepared.file and not is_waited_for(options):
+        raise UsageError(
+            f"{prepared.file} is written when all its parts are there, and this job is not waited for: "
+            f"name a folder, without {SUFFIX}, or wait"
+        )
     with alone(options, prepared.job):
         return _run_alone(options, prepared, hint, runner in LOCAL_RUNNERS and watch)
 
@@ -84,7 +94,16 @@ def _run_alone(options: PipelineOptions, prepared: _Prepared, hint: str, watch: 
     began = time.monotonic()
     with watched(watch, job.operation) as progress:
         result = run_graph(options, prepared.graph(progress, hint))
-    return outcome(options, job, result, began)
+    if prepared.file:
+        _gather(prepared)
+    found = outcome(options, job, result, began)
+    return replace(found, file=prepared.file) if isinstance(found, Summary) else found
+
+
+def _gather(prepared: _Prepared) -> None:
+    """All parts as one file; none where no picture could be embedded."""
+    if list_vectors(prepared.job.destination):
+        write_whole(prepared.file, read_embeddings(prepared.job.destination, prepared.model_id))
 
 
 def _model_here(settings: FamilySettings) -> RunningModel:
@@ -125,7 +144,10 @@ def _embed(settings: FamilySettings, own: Any, run: str) -> _Prepared:
     model = _model_here(settings)
     model.describer()
     work = EmbedImages(settings.model.model, settings.model.weights, settings.accelerator, settings.max_pixels)
-    return _over_pictures(_collection_job(settings, model.id, None, run), work, _write_vectors)
+    file = settings.destination if settings.destination.endswith(SUFFIX) else ""
+    settings = replace(settings, destination=parts_folder(file)) if file else settings
+    prepared = _over_pictures(_collection_job(settings, model.id, None, run), work, _write_vectors)
+    return replace(prepared, file=file, model_id=model.id)
 
 
 def _transform(settings: FamilySettings, own: Any, run: str) -> _Prepared:

@@ -35,13 +35,17 @@ class RunJob(Protocol):
 
 @dataclass(frozen=True)
 class Summary:
-    """The rows this run wrote, sorted by name; what it ``skipped`` as done before; the seconds it took."""
+    """The rows this run wrote, sorted by name; what it ``skipped`` as done before; the seconds it took.
+
+    ``file``: the one that all was gathered in, if there is such a file; ``destination`` is where the rows are.
+    """
 
     operation: str
     destination: str
     rows: tuple[ManifestRow, ...]
     skipped: int
     seconds: float
+    file: str = ""
 
     @property
     def done(self) -> list[ManifestRow]:
@@ -101,9 +105,8 @@ def past_tense(operation: str) -> str:
 
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
-    table = Table(
-        title=f"{past_tense(summary.operation)} {escape(summary.destination)}", title_justify="left", box=box.SIMPLE
-    )
+    title = f"{past_tense(summary.operation)} {escape(summary.file or summary.destination)}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
     table.add_column("picture", overflow="fold")
     for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", _last_column(summary)):
         table.add_column(name, justify="right")

@@ -1,7 +1,8 @@
-"""Vectors of pictures in Parquet: a folder of files, each with a row a picture, that readers take as one table.
+"""Vectors of pictures in Parquet: one file, or a folder of parts that readers take as one table.
 
-Columns: ``uri``, ``vector`` (a list of float32, all of one length), ``model`` (its id), ``written`` (seconds since 1970,
-UTC). A picture that changed and was embedded again has several rows, of which the last written counts.
+Columns: ``uri`` and ``vector`` (a list of float32, all of one length); the file's metadata has the model's id under
+`MODEL`. Parts have ``written`` too (seconds since 1970, UTC): a picture that changed and was embedded again has several
+rows, of which the last written counts. The one file is sorted by URI and has a row a picture.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from archivae.errors import StorageError
-from archivae.storage.names import join, normal, scratch_of
-from archivae.storage.objects import read_object, store_of, write_object
+from archivae.storage.names import join, normal, own_path, scratch_of
+from archivae.storage.objects import read_object, stat_object, store_of, write_object
 from archivae.storage.parquet import read_parquet
 
 Vectors = npt.NDArray[np.float32]
-_SUFFIX = ".parquet"
+SUFFIX = ".parquet"
+MODEL = b"archivae.model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,30 +40,34 @@ class Embeddings:
 
 def part_name() -> str:
     """A name that no other file has."""
-    return f"part-{uuid.uuid4().hex}{_SUFFIX}"
+    return f"part-{uuid.uuid4().hex}{SUFFIX}"
+
+
+def parts_folder(uri: str) -> str:
+    """Where the parts of the one file ``uri`` gather, with all that is recorded of the job that makes them."""
+    folder, _, name = normal(uri).rpartition("/")
+    return own_path(folder, f"vectors/{name}")
 
 
 def write_part(destination: str, name: str, model: str, uris: Sequence[str], vectors: Vectors) -> None:
     """Write one file with the vector, (N, D), that ``model`` gave for each URI."""
-    count, length = vectors.shape
-    flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
-    columns = {
-        "uri": pa.array(list(uris), pa.string()),
-        "vector": pa.FixedSizeListArray.from_arrays(flat, length).cast(pa.list_(pa.float32())),
-        "model": pa.array([model] * count, pa.string()),
-        "written": pa.array([time.time()] * count, pa.float64()),
-    }
-    sink = io.BytesIO()
-    pa.parquet.write_table(pa.table(columns), sink, compression="zstd")
-    write_object(join(destination, name), sink.getvalue(), scratch=scratch_of(destination))
+    columns = _columns(uris, vectors) | {"written": pa.array([time.time()] * len(uris), pa.float64())}
+    write_object(join(destination, name), _file(columns, model), scratch=scratch_of(destination))
 
 
-def read_embeddings(source: str) -> Embeddings:
-    """All vectors under ``source``, a folder that embed filled. StorageError if there are none, or of several models."""
-    folder = normal(source)
-    files = [entry.uri for entry in store_of(folder).walk(folder, depth=1) if entry.name.endswith(_SUFFIX)]
+def write_whole(uri: str, embeddings: Embeddings) -> None:
+    """Write the one file ``uri``, whole or not at all: equal vectors, equal bytes."""
+    data = _file(_columns(embeddings.uris, embeddings.vectors), embeddings.model)
+    write_object(normal(uri), data, scratch=scratch_of(parts_folder(uri)))
+
+
+def read_embeddings(source: str, model: str = "") -> Embeddings:
+    """All vectors in ``source``, the file or the folder that embed was given; of ``model`` alone if an id is given.
+
+    StorageError if there are none, or of several models.
+    """
     newest: dict[str, _Row] = {}
-    for row in (row for uri in files for row in _rows(uri)):
+    for row in (row for uri in list_vectors(source) for row in _rows(uri) if model in ("", row.model)):
         if row.uri not in newest or row.written >= newest[row.uri].written:
             newest[row.uri] = row
     models = sorted({row.model for row in newest.values()})
@@ -72,6 +78,14 @@ def read_embeddings(source: str) -> Embeddings:
     return Embeddings(models[0], tuple(uris), np.stack([newest[uri].vector for uri in uris]))
 
 
+def list_vectors(source: str) -> list[str]:
+    """The files of `read_embeddings`."""
+    place = normal(source)
+    if stat_object(place) is not None:
+        return [place]
+    return sorted(entry.uri for entry in store_of(place).walk(place, depth=1) if entry.name.endswith(SUFFIX))
+
+
 class _Row(NamedTuple):
     uri: str
     vector: Vectors
@@ -79,14 +93,29 @@ class _Row(NamedTuple):
     written: float
 
 
+def _columns(uris: Sequence[str], vectors: Vectors) -> dict[str, pa.Array]:
+    flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
+    lists = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]).cast(pa.list_(pa.float32()))
+    return {"uri": pa.array(list(uris), pa.string()), "vector": lists}
+
+
+def _file(columns: dict[str, pa.Array], model: str) -> bytes:
+    sink = io.BytesIO()
+    table = pa.table(columns).replace_schema_metadata({MODEL: model})
+    pa.parquet.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
 def _rows(uri: str) -> list[_Row]:
     data = read_object(uri)
     try:
         table = read_parquet(data)
+        model = table.schema.metadata[MODEL].decode("ascii")
         vectors = [np.asarray(vector.values.to_numpy(zero_copy_only=False), np.float32) for vector in table["vector"]]
-        uris, models, written = (table[name].to_pylist() for name in ("uri", "model", "written"))
-    except (pa.ArrowException, OSError, KeyError, AttributeError) as error:
+        written = table["written"].to_pylist() if "written" in table.column_names else [0.0] * len(vectors)
+        uris = table["uri"].to_pylist()
+    except (pa.ArrowException, OSError, KeyError, AttributeError, TypeError, UnicodeError) as error:
         raise StorageError(
             f"expected {uri!r} to hold vectors, found something else or a damaged file: {error}"
         ) from error
-    return [_Row(*row) for row in zip(uris, vectors, models, written, strict=True)]
+    return [_Row(name, vector, model, when) for name, vector, when in zip(uris, vectors, written, strict=True)]

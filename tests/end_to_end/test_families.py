@@ -7,12 +7,14 @@ import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from archivae.operations.generate import CHUNK
+from archivae.pipeline import family_run
 from archivae.pipeline.cli import main
 from archivae.storage.vectors import read_embeddings
 from tests.autoencoders import pictures, weight_file
@@ -124,6 +126,8 @@ def test_models_that_cannot_are_refused_at_once(tmp_path: Path, capsys: pytest.C
     assert "cannot sample" in capsys.readouterr().err
     assert main(["embed", str(tmp_path), out, f"--model={weight_file(tmp_path, 'gan')}"]) == 2
     assert "cannot take pictures in" in capsys.readouterr().err
+    assert main(["transform", str(tmp_path), out, "--latent-op=2:+1"]) == 2
+    assert "photo only describes pictures" in capsys.readouterr().err
     assert main(["embed", str(tmp_path), out, "--model=nobodys"]) == 2
     assert "expected a model of photo" in capsys.readouterr().err
 
@@ -149,14 +153,66 @@ def test_vectors_are_written_found_and_made_once(
     assert "was embedded with, found photo" in capsys.readouterr().err
 
 
-def test_vectors_are_one_table_for_others(tmp_path: Path, vae: str) -> None:
-    source, vectors = Folder(str(tmp_path / "in")).put(SHOWN), tmp_path / "vectors.parquet"
+def test_parts_are_one_table_for_others(tmp_path: Path, vae: str) -> None:
+    source, vectors = Folder(str(tmp_path / "in")).put(SHOWN), tmp_path / "vectors"
     assert command("embed", source, str(vectors), f"--model={vae}") == 0
     table = pq.read_table(vectors)
-    assert set(table.column_names) == {"uri", "vector", "model", "written"} and len(table) == len(SHOWN)
-    assert str(table.schema.field("vector").type).startswith("list<") and "float" in str(
-        table.schema.field("vector").type
-    )
+    assert set(table.column_names) == {"uri", "vector", "written"} and len(table) == len(SHOWN)
+
+
+def test_one_file_of_vectors_whole_sorted_and_again_the_same(
+    source: Folder, archive: Folder, vae: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source.put({name: SHOWN[name] for name in list(SHOWN)[1:]})
+    file = archive.path("deep/vectors.parquet")
+    assert command("embed", source, file, f"--model={vae}") == 0
+    assert f"embeddedinto{file}" in "".join(capsys.readouterr().out.split())
+    source.put({name: SHOWN[name] for name in list(SHOWN)[:1]})
+    assert command("embed", source, file, f"--model={vae}") == 0
+    assert f"{len(SHOWN) - 1} skipped as done before" in capsys.readouterr().out
+    assert [name for name in archive.files() if "/_archivae/" not in f"/{name}"] == ["deep/vectors.parquet"]
+    data = archive.files()["deep/vectors.parquet"]
+    table = pq.read_table(io.BytesIO(data))
+    assert table.column_names == ["uri", "vector"] and str(table.schema.field("vector").type).endswith("float>")
+    assert table["uri"].to_pylist() == sorted(source.path(name) for name in SHOWN)
+    assert command("embed", source, file, f"--model={vae}") == 0
+    assert archive.files()["deep/vectors.parquet"] == data
+    capsys.readouterr()
+    assert main(["similar", file, source.path("dark/0.png"), f"--model={vae}", "--count=1"]) == 0
+    assert capsys.readouterr().out == f"1.0000  {source.path('dark/0.png')}\n"
+
+
+def test_a_job_killed_before_its_file_was_written_goes_on(
+    tmp_path: Path, vae: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, file = Folder(str(tmp_path / "in")).put(SHOWN), tmp_path / "vectors.parquet"
+    monkeypatch.setattr(family_run, "write_whole", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        command("embed", source, str(file), f"--model={vae}")
+    assert not file.exists()
+    monkeypatch.undo()
+    assert command("embed", source, str(file), f"--model={vae}") == 0
+    assert len(pq.read_table(file)) == len(SHOWN)
+
+
+def test_other_vectors_in_one_file_only_when_told_to(
+    tmp_path: Path, vae: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, file = Folder(str(tmp_path / "in")).put(SHOWN), str(tmp_path / "vectors.parquet")
+    other = f"--model={weight_file(tmp_path, 'conv')}"
+    assert command("embed", source, file, f"--model={vae}") == 0
+    before = read_embeddings(file)
+    assert command("embed", source, file, other) == 2
+    assert "another destination, the same options, or --overwrite" in capsys.readouterr().err
+    assert command("embed", source, file, other, "--overwrite") == 0
+    assert read_embeddings(file).model != before.model and len(read_embeddings(file).uris) == len(SHOWN)
+
+
+def test_one_file_needs_a_job_that_is_waited_for(tmp_path: Path, vae: str, capsys: pytest.CaptureFixture[str]) -> None:
+    source = Folder(str(tmp_path / "in")).put(SHOWN)
+    words = [f"--model={vae}", "--no_wait_until_finish"]
+    assert command("embed", source, str(tmp_path / "vectors.parquet"), *words) == 2
+    assert "name a folder" in capsys.readouterr().err
 
 
 def test_latents_change_on_the_way(

@@ -92,6 +92,23 @@ def test_a_texture_looks_like_its_sample_everywhere() -> None:
         assert ours.mean(1 - axis).max() < 2.2 * theirs.mean()
 
 
+def cobbles(side: int = 128) -> np.ndarray:
+    """Dark, middling and bright blotches with flat ground between them, (side, side, 3) uint8."""
+    rng = np.random.default_rng(4)
+    small = rng.choice([40, 110, 120, 130, 220], (side // 8, side // 8))
+    blotches = np.kron(small, np.ones((8, 8))) + rng.normal(0, 6, (side, side))
+    return np.repeat(blotches.clip(0, 255).astype(np.uint8)[..., None], 3, 2)
+
+
+def test_a_texture_has_of_everything_what_its_sample_has() -> None:
+    """Not the flattest parts alone, which fit nearly everywhere."""
+    sample = cobbles()
+    made = synthesise(sample, 200, 200, seed=0)
+    for low, high in ((0, 80), (80, 170), (170, 256)):
+        parts = [((low <= picture) & (picture < high)).mean() for picture in (made, sample)]
+        assert 0.5 < parts[0] / parts[1] < 1.5, (low, parts)
+
+
 def test_a_texture_does_not_repeat_itself() -> None:
     """Shifted against itself by any distance beyond the stripes' own, it never fits as a copy would."""
     made = synthesise(stripes(), 96, 96, seed=5)[..., 0].astype(float)

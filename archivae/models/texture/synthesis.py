@@ -1,10 +1,12 @@
 """A new texture of any size out of a sample: an arrangement of the sample's latents that looks like it everywhere.
 
-Each position of the new texture holds a position of the sample. From a coarse level on, where these are drawn at random,
-every level doubles the field, shakes it a little, and then mends it: each position takes, of the places that its
-neighbours would continue with, and of the places like those, the one whose corners are most like what lies around.
-The last level's field, looked up in the sample, is the picture. Lefebvre and Hoppe 2005, Parallel controllable texture
-synthesis; 2006, Appearance-space texture synthesis; coherent candidates after Ashikhmin 2001 and Tong et al. 2002.
+Each position of the new texture holds a position of the sample. From a coarse level on, where blocks of these are drawn at
+random, every level doubles the field, shakes it a little, and then mends it: each position takes, of the places that its
+neighbours would continue with, and of the places like those, the one whose surroundings are most like what lies around.
+Places that are used too much already have to be more like it: the flattest would else win everywhere, for they are not very
+unlike anything. The last level's field, looked up in the sample, is the picture. Lefebvre and Hoppe 2005, Parallel
+controllable texture synthesis; 2006, Appearance-space texture synthesis; coherent candidates after Ashikhmin 2001 and Tong et
+al. 2002; even use of the sample after Kopf et al. 2007, Solid texture synthesis from 2D exemplars.
 
 All chance is a hash of seed, level and position.
 """
@@ -25,12 +27,18 @@ Field = npt.NDArray[np.int32]
 
 SMALLEST = 16
 """The coarsest level of the sample has at least so many pixels a side."""
-SHAKEN = 0.6
+BLOCK = 4
+"""Neighbours on the coarsest level begin as neighbours of the sample, in blocks of so many a side."""
+SHAKEN = 0.3
 """Part of the positions of a level that are moved at first, further at coarse levels; the finest is left as it came."""
 LIKES = 3
 """Places like each place of the sample, besides itself..."""
 APART = 4
 """...and at least so many pixels from it, and from each other, or they would be the same place again."""
+STRANGE = np.float32(1.2)
+"""How much more unlike a place counts that no neighbour would continue with: what hangs together stays together."""
+CELL = 4
+"""How much of the sample is used is counted by squares of so many pixels a side."""
 GRID = 48
 """They are looked for at no more than about so many rows and columns."""
 LARGEST = 384
@@ -70,7 +78,7 @@ def synthesise(sample: npt.NDArray[np.uint8], height: int, width: int, seed: int
             field = _shaken(field, picture.shape, seed + level, reach=max(2, min(picture.shape[:2]) >> (level + 2)))
         likes = _likes(latents, 1 if last else LIKES)
         for phase in range(4 * (LAST_PASSES if last else PASSES)):
-            _mend(field, latents, likes, phase // 2 % 2, phase % 2)
+            _mend(field, latents, likes, _crowding(field, latents), phase // 2 % 2, phase % 2)
     field = field[:height, :width]
     return np.ascontiguousarray(sample[field[..., 0], field[..., 1]])
 
@@ -85,9 +93,14 @@ def _even(side: int) -> int:
 
 
 def _drawn(height: int, width: int, shape: tuple[int, ...], seed: int) -> Field:
-    """Random places."""
+    """Random blocks of places."""
     rng = np.random.default_rng((seed, 0))
-    return rng.integers(0, shape[:2], (height, width, 2), dtype=np.int32)
+    tall, wide = shape[:2]
+    corners = rng.integers(
+        0, (tall - BLOCK, wide - BLOCK), (-(-height // BLOCK), -(-width // BLOCK), 2), dtype=np.int32
+    )
+    within = np.stack(np.meshgrid(np.arange(height) % BLOCK, np.arange(width) % BLOCK, indexing="ij"), -1)
+    return (corners.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width] + within).astype(np.int32)
 
 
 def _doubled(field: Field) -> Field:
@@ -104,6 +117,21 @@ def _shaken(field: Field, shape: tuple[int, ...], seed: int, reach: int) -> Fiel
     moves = rng.integers(-reach, reach + 1, field.shape, dtype=np.int32)
     moved = rng.random(field.shape[:2]) < SHAKEN
     return np.where(moved[..., None], (field + moves) % np.array(shape[:2], np.int32), field).astype(np.int32)
+
+
+def _crowding(field: Field, latents: Floats) -> Floats:
+    """How many times its fair share each cell of the sample is used, at least 1."""
+    tall, wide = latents.shape[:2]
+    rows, columns = _cell_sides(tall), _cell_sides(wide)
+    fair = np.outer(rows, columns) * (field[..., 0].size / (tall * wide))
+    cells = field[..., 0] // CELL * len(columns) + field[..., 1] // CELL
+    uses = np.bincount(cells.ravel(), minlength=fair.size).reshape(fair.shape)
+    return np.maximum(uses / fair, 1).astype(np.float32)
+
+
+def _cell_sides(side: int) -> npt.NDArray[np.int64]:
+    """The last cell is what is left."""
+    return np.minimum(CELL, side - np.arange(0, side, CELL))
 
 
 def _likes(latents: Floats, count: int) -> Field:
@@ -144,9 +172,11 @@ def _nearest(latents: Any, known: Any, grid: Any, likes: int) -> Any:  # type: i
 
 @_jit
 def _mend(  # type: ignore[no-untyped-def]
-    field: Any, latents: Any, likes: Any, row_phase: int, column_phase: int
+    field: Any, latents: Any, likes: Any, crowding: Any, row_phase: int, column_phase: int
 ) -> None:
     """Every second position of every second row takes the best of its candidates, judged by those around it.
+
+    ``crowding`` counts against places, as `_crowding` has it.
 
     None of these is among them, so all can be changed at once and in place; mended all together, neighbours would undo
     one another.
@@ -167,7 +197,8 @@ def _mend(  # type: ignore[no-untyped-def]
                         continue
                     if best < NOTHING and row == best_row and column == best_column:
                         continue  # neighbours that continue one another agree
-                    cost = _unlikeness(field, latents, y, x, row, column, best)
+                    weight = crowding[row // CELL, column // CELL] * (STRANGE if like else np.float32(1))
+                    cost = weight * _unlikeness(field, latents, y, x, row, column, best / weight)
                     if cost < best:
                         best, best_row, best_column = cost, row, column
             field[y, x, 0], field[y, x, 1] = best_row, best_column

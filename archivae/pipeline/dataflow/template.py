@@ -22,6 +22,7 @@ _IMAGE = {
     "isOptional": True,
     "paramType": "TEXT",
 }
+_PAIR = 2
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 
 
@@ -35,16 +36,19 @@ def metadata() -> dict[str, Any]:
 
 
 def plain_flags(argv: Sequence[str]) -> list[str]:
-    """``argv`` with ``--flag=true`` as ``--flag`` and ``--flag=false`` left out: a template's parameters all have values.
+    """``argv`` as people would write it: a template's parameters all have values, and only one.
 
-    >>> plain_flags(["--overwrite=true", "--lossless=false", "--quality=60"])
-    ['--overwrite', '--quality=60']
+    >>> plain_flags(["--overwrite=true", "--lossless=false", "--quality=60", "--interpolate=gs://b/1.png,gs://b/2.png"])
+    ['--overwrite', '--quality=60', '--interpolate', 'gs://b/1.png', 'gs://b/2.png']
     """
     flags = {word for action in _actions() if _is_flag(action) for word in action.option_strings}
+    pairs = {word for action in _actions() if action.nargs == _PAIR for word in action.option_strings}
     plain = []
     for word in argv:
         name, given, value = word.partition("=")
-        if name not in flags or not given or value.lower() not in _TRUE + _FALSE:
+        if name in pairs and given:
+            plain += [name, *value.split(",", 1)]
+        elif name not in flags or not given or value.lower() not in _TRUE + _FALSE:
             plain.append(word)
         elif value.lower() in _TRUE:
             plain.append(name)
@@ -61,7 +65,7 @@ def _parameter(action: argparse.Action) -> dict[str, Any]:
     parameter: dict[str, Any] = {
         "name": action.dest,
         "label": action.dest.replace("_", " ").capitalize(),
-        "helpText": (action.help or "").replace("%%", "%"),
+        "helpText": (action.help or "").replace("%%", "%") + ("; two, with a comma" if action.nargs == _PAIR else ""),
         "isOptional": True,  # operation, input and output, or a policy: which, the program checks
     }
     if _is_flag(action):

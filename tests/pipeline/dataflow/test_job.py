@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from apache_beam.portability.api import beam_runner_api_pb2
 
-from archivae.pipeline.cli import main
+from archivae.pipeline.cli import main, run_and_report
+from archivae.pipeline.dataflow.template import plain_flags
 from archivae.storage import read_object
 from archivae.storage.objects import store_of
 from tests.archives import make_archive, pictures
@@ -21,8 +22,16 @@ IMAGE = "us-docker.pkg.dev/p/r/archivae:1"
 ACCELERATOR = "beam:resources:accelerator:v1"
 
 
+FAMILIES = {
+    "generate": ["--model=cvae-digits", "--count=200", "--label=3"],
+    "embed": [],
+    "transform": ["--model=vae-digits", "--latent-op=2:+1.5"],
+}
+
+
 def words(operation: str, gcs: str, *more: str) -> list[str]:
-    places = [f"{gcs}/arc"] if operation == "verify" else [f"{gcs}/in", f"{gcs}/arc"]
+    places = [f"{gcs}/arc"] if operation in ("verify", "generate") else [f"{gcs}/in", f"{gcs}/arc"]
+    more = (*FAMILIES.get(operation, ()), *more)
     return [
         operation, *places, "--runner=DataflowRunner", "--project=my-project", "--region=us-central1",
         f"--temp_location={gcs}/tmp", f"--sdk_container_image={IMAGE}", *more,
@@ -35,7 +44,7 @@ def template(operation: str, gcs: str, *more: str) -> tuple[dict[str, Any], beam
     if operation == "verify":
         make_archive(f"{gcs}/arc", [pictures()])
     else:
-        source.put(PHOTOS if operation == "encode" else {"a.png.avae": b"read by the workers only"})
+        source.put({"a.png.avae": b"read by the workers only"} if operation == "decode" else PHOTOS)
     assert main(words(operation, gcs, f"--template_location={gcs}/template.json", *more)) == 0
     job = json.loads(read_object(f"{gcs}/template.json"))
     (graph,) = [entry.uri for entry in store_of(gcs).walk(f"{gcs}/tmp") if entry.name.endswith("pipeline.pb")]
@@ -50,12 +59,10 @@ def hinted(graph: beam_runner_api_pb2.Pipeline) -> dict[str, str]:
     return {t.unique_name: hints[t.environment_id] for t in transforms if t.environment_id in hints}
 
 
-@pytest.mark.parametrize(("operation", "step"), [("encode", "Encode"), ("decode", "Decode"), ("verify", "Verify")])
-def test_the_hint_is_on_the_step_with_the_model_alone(
-    operation: str, step: str, gcs: str, service: DataflowStandIn
-) -> None:
+@pytest.mark.parametrize("operation", ["encode", "decode", "verify", *FAMILIES])
+def test_the_hint_is_on_the_step_with_the_model_alone(operation: str, gcs: str, service: DataflowStandIn) -> None:
     job, graph = template(operation, gcs, "--accelerator=nvidia-l4")
-    steps = hinted(graph)
+    steps, step = hinted(graph), operation.title()
     assert steps and all(re.match(rf"{step}(/|$)", name) for name in steps), steps
     expected = "type:nvidia-l4;count:1;machine_type:g2-standard-8;install-nvidia-driver"
     assert {*steps.values()} == {expected}
@@ -70,6 +77,42 @@ def test_a_job_that_verifies_says_where_its_report_goes(gcs: str, service: Dataf
     assert (told["operation"], told["sample"], told["output"]) == ("verify", "100%", f"{gcs}/arc/_archivae/verified")
     assert job["name"].startswith("archivae-verify-") and not hinted(graph)
     assert not Folder(f"{gcs}/arc").own("verified")
+
+
+@pytest.mark.parametrize("operation", FAMILIES)
+def test_jobs_of_any_autoencoder_are_set_up_as_others(operation: str, gcs: str, service: DataflowStandIn) -> None:
+    job, graph = template(operation, gcs, "--accelerator=nvidia-l4", "--accelerator-scope=job")
+    assert not hinted(graph) and job["name"].startswith(f"archivae-{operation}-")
+    assert job["environment"]["serviceOptions"] == ["worker_accelerator=type:nvidia-l4;count:1;install-nvidia-driver"]
+
+
+def test_a_job_of_any_autoencoder_is_refused_what_workers_cannot_reach(
+    gcs: str, service: DataflowStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = ["--model=vae", "--weights=run/vae.safetensors", "--count=2", "--accelerator=cpu"]
+    assert main([*words("generate", gcs), *local]) == 2
+    assert "--weights 'run/vae.safetensors' is not gs://" in capsys.readouterr().err
+    sample = [word for word in words("generate", gcs) if not word.startswith(("--count", "--label", "--model"))]
+    assert main([*sample, "--texture=wall.png", "--accelerator=cpu"]) == 2
+    assert "--texture 'wall.png' is not gs://" in capsys.readouterr().err
+    assert not service.jobs
+
+
+def test_a_job_as_the_templates_launcher_has_it(gcs: str, service: DataflowStandIn) -> None:
+    """Every parameter has a value, and only one."""
+    Folder(f"{gcs}/in").put(PHOTOS)
+    given = [word for word in words("generate", gcs)[2:] if not word.startswith(("--count", "--label", "--model"))]
+    more = [
+        "--operation=generate",
+        f"--output={gcs}/arc",
+        "--model=vae-digits",
+        "--accelerator=nvidia-l4",
+        "--shards=false",
+    ]
+    pair = f"--interpolate={gcs}/in/a.png,{gcs}/in/b.png"
+    assert run_and_report(plain_flags([*given, *more, pair, f"--template_location={gcs}/template.json"])) == 0
+    told = json.loads(read_object(f"{gcs}/template.json"))["environment"]["sdkPipelineOptions"]["options"]
+    assert told["interpolate"] == [f"{gcs}/in/a.png", f"{gcs}/in/b.png"]
 
 
 def test_the_job_of_a_gpu_on_every_worker(gcs: str, service: DataflowStandIn) -> None:
