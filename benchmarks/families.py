@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import median_filter
 
-from archivae.models import ModelName, RunningModel, open_model, shipped_families
+from archivae.models import DEFAULT_MODEL, ModelName, RunningModel, open_model, shipped_families
 from archivae.models.protocol import Autoencoder, Describer
 from archivae.operations.embed import embed
 from archivae.operations.generate import generate, interpolate
@@ -33,6 +33,7 @@ from benchmarks.family_judge import frechet, train_judge
 from benchmarks.family_probe import probe
 from benchmarks.family_speed import embed_speed, generate_speed
 from benchmarks.machine import RESULTS, write_json
+from benchmarks.pictures import read_pictures
 
 NUMBERS = 32
 SIGMA = 0.5
@@ -41,6 +42,7 @@ CODED = 200
 """Pictures that every codec codes at every quality."""
 GENERATORS = ("vae-digits", "gan-digits", "vae-gan-digits", "cvae-digits")
 OUT = RESULTS / "families.json"
+PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
 
 Figures = dict[str, Any]
 
@@ -157,7 +159,12 @@ def codecs(bench: Bench) -> Figures:
 def speed(bench: Bench) -> Figures:
     """Pictures a second through Beam against a bare loop."""
     _, rest = bench.digits
-    return {"generate": generate_speed("vae-digits", SAMPLES), "embed": embed_speed("conv-digits", rest.pixels)}
+    photos = [photo for photo in read_pictures(PHOTOS).values() if photo.shape[0] < photo.shape[1]]
+    return {
+        "generate": generate_speed("vae-digits", SAMPLES),
+        "embed": embed_speed("conv-digits", rest.pixels),
+        "embed photographs": embed_speed(DEFAULT_MODEL, photos * 10, batch=8),
+    }
 
 
 PARTS: dict[str, Callable[[Bench], Figures]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +43,8 @@ def generate_speed(model: str, count: int) -> dict[str, float]:
     return _compare(bare, piped, count)
 
 
-def embed_speed(model: str, pixels: np.ndarray) -> dict[str, float]:
-    """PNG files on the local disk to one table."""
+def embed_speed(model: str, pixels: Sequence[np.ndarray], batch: int = BATCH) -> dict[str, float]:
+    """PNG files on the local disk, of pictures of one size, to one table."""
     running = ModelSource(ModelName(model)).running()
     with tempfile.TemporaryDirectory(prefix="archivae-embed-") as source:
         paths = [Path(source) / f"{n:05d}.png" for n in range(len(pixels))]
@@ -53,8 +53,8 @@ def embed_speed(model: str, pixels: np.ndarray) -> dict[str, float]:
 
         def bare(folder: str) -> None:
             vectors = []
-            for at in range(0, len(paths), BATCH):
-                pictures = [open_picture(read_object(str(path))).pixels for path in paths[at : at + BATCH]]
+            for at in range(0, len(paths), batch):
+                pictures = [open_picture(read_object(str(path))).pixels for path in paths[at : at + batch]]
                 vectors.append(embed(running, pictures))
             write_part(folder, "part.parquet", running.id, [str(path) for path in paths], np.concatenate(vectors))
 
