@@ -148,9 +148,9 @@ def tables(result: dict[str, Any]) -> list[Table]:
             rates = (row["pictures_per_second"], row["megabytes_per_second"], row["pictures_per_second_once_begun"])
             table.add_row(row["way"], str(row["workers"]), *(f"{rate:.2f}" for rate in rates))
         made.append(table)
-    for section in ("objects", "emulated"):
+    for section in [name for name in ("objects", "emulated") if name in result]:
         table = Table(section, "seconds", "objects/s", "peak MiB", box=box.SIMPLE)
-        for count, row in result.get(section, {}).items():
+        for count, row in result[section].items():
             rate = int(count) / row["seconds"]
             table.add_row(count, f"{row['seconds']:.1f}", f"{rate:.0f}", f"{row['peak_mebibytes']:.0f}")
         made.append(table)
