@@ -73,6 +73,7 @@ setup(
             "pillow-heif",
             "pillow-jxl-plugin",
             "pytest",
+            "pytest-xdist",
             "python-hcl2",
             "ruff",
             "tensorboard",
