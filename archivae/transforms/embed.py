@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import PCollection
 
-from archivae.images import MAX_PIXELS, open_picture
+from archivae.images import MAX_PIXELS
 from archivae.models import DEFAULT_MODEL, ModelName
-from archivae.models.running import check_picture
-from archivae.operations.embed import Pixels, Vectors, embed
+from archivae.operations.embed import Vectors, embed
 from archivae.stopwatch import timed
 from archivae.storage import ManifestRow
 from archivae.storage.vectors import part_name, write_part
-from archivae.transforms.batching import BatchingFn
 from archivae.transforms.item import Item
+from archivae.transforms.model_step import ModelFn, Opened
 from archivae.transforms.models import ModelSource
 from archivae.transforms.write import WriteFn
-
-BATCH = 64
 
 
 @dataclass
@@ -58,38 +55,15 @@ class WriteVectors(beam.PTransform):
         return items | beam.ParDo(_WriteVectorsFn(*self._words))
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    item: Item
-    pixels: Pixels
-
-
-class _EmbedFn(BatchingFn[_Waiting]):
+class _EmbedFn(ModelFn):
     step = "embed"
-    batch_limit = BATCH
 
-    def __init__(self, source: ModelSource, max_pixels: int) -> None:
-        self._source = source
-        self._max_pixels = max_pixels
-
-    def setup(self) -> None:
-        super().setup()
-        self._model = self._source.running()
-
-    def prepare(self, item: Item) -> tuple[Hashable, _Waiting, int]:
-        with timed("pixels"):
-            pixels = open_picture(item.data, max_pixels=self._max_pixels).pixels
-        check_picture(self._model.form, pixels, self._model.name)
-        height, width, _ = pixels.shape
-        item = replace(item, facts=replace(item.facts, height=height, width=width, model=self._model.id))
-        return pixels.shape, _Waiting(item, pixels), height * width
-
-    def work(self, batch: Sequence[_Waiting]) -> list[Item]:
+    def work(self, batch: Sequence[Opened]) -> list[Item]:
         with timed("model"):
-            vectors = embed(self._model, [waiting.pixels for waiting in batch])
+            vectors = embed(self._model, [opened.pixels for opened in batch])
         return [
-            replace(waiting.item, data=vector.astype("<f4").tobytes())
-            for waiting, vector in zip(batch, vectors, strict=True)
+            replace(opened.item, data=vector.astype("<f4").tobytes())
+            for opened, vector in zip(batch, vectors, strict=True)
         ]
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from archivae.images import ENDINGS, MAX_PIXELS, OutputFormat, open_picture
+from archivae.images import ENDINGS, MAX_PIXELS, OutputFormat
 from archivae.models import ModelName
-from archivae.models.running import check_picture
 from archivae.operations.files import pixels_file
-from archivae.operations.latent_ops import LatentOp, Pixels, transform
+from archivae.operations.latent_ops import LatentOp, transform
 from archivae.operations.names import decoded_name
 from archivae.stopwatch import timed
-from archivae.transforms.batching import BatchingFn
 from archivae.transforms.item import Item
+from archivae.transforms.model_step import ModelFn, Opened
 from archivae.transforms.models import ModelSource
-
-BATCH = 64
 
 
 @dataclass
@@ -43,40 +40,21 @@ class TransformImages(beam.PTransform):
         return items | beam.ParDo(_TransformFn(self))
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    item: Item
-    pixels: Pixels
-
-
-class _TransformFn(BatchingFn[_Waiting]):
+class _TransformFn(ModelFn):
     step = "transform"
-    batch_limit = BATCH
 
     def __init__(self, settings: TransformImages) -> None:
-        self._source = ModelSource(ModelName(settings.model, settings.weights), settings.accelerator)
+        source = ModelSource(ModelName(settings.model, settings.weights), settings.accelerator)
+        super().__init__(source, settings.max_pixels)
         self._ops = settings.ops
         self._format = settings.format
-        self._max_pixels = settings.max_pixels
 
-    def setup(self) -> None:
-        super().setup()
-        self._model = self._source.running()
-
-    def prepare(self, item: Item) -> tuple[Hashable, _Waiting, int]:
-        with timed("pixels"):
-            pixels = open_picture(item.data, max_pixels=self._max_pixels).pixels
-        check_picture(self._model.form, pixels, self._model.name)
-        height, width, _ = pixels.shape
-        item = replace(item, facts=replace(item.facts, height=height, width=width, model=self._model.id))
-        return pixels.shape, _Waiting(item, pixels), height * width
-
-    def work(self, batch: Sequence[_Waiting]) -> list[Item]:
+    def work(self, batch: Sequence[Opened]) -> list[Item]:
         with timed("model"):
-            changed = transform(self._model, [waiting.pixels for waiting in batch], self._ops)
+            changed = transform(self._model, [opened.pixels for opened in batch], self._ops)
         return [
-            replace(waiting.item, target=self._target(waiting.item), data=pixels_file(pixels, self._format))
-            for waiting, pixels in zip(batch, changed, strict=True)
+            replace(opened.item, target=self._target(opened.item), data=pixels_file(pixels, self._format))
+            for opened, pixels in zip(batch, changed, strict=True)
         ]
 
     def _target(self, item: Item) -> str:
