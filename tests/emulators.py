@@ -30,11 +30,15 @@ def fake_gcs_binary() -> Path | None:
 
 
 @contextmanager
-def fake_gcs_server(binary: Path) -> Iterator[str]:
-    """A server with everything in memory, on a free loopback port; its URL."""
+def fake_gcs_server(binary: Path, root: Path | None = None) -> Iterator[str]:
+    """A server with everything in memory, or below ``root``, on a free loopback port; its URL.
+
+    In memory it looks an object up by looking at all.
+    """
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    words = ["-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-port", str(port), "-external-url", url]
+    backend = ["memory"] if root is None else ["filesystem", "-filesystem-root", str(root)]
+    words = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-external-url", url, "-backend", *backend]
     with subprocess.Popen([binary, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             _wait_until_it_answers(process, url)
