@@ -16,7 +16,7 @@ demo: $(READY)  ## encode and decode the sample photographs, with a table and a 
 	$(VENV)/bin/python examples/demo.py
 
 test: $(READY)  ## the whole suite, storage emulator included, on up to four cores
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --maxprocesses 4
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(VENV)/bin/python -m pytest -q -n auto --maxprocesses 4
 
 test-tfio: $(TFIO_READY)  ## the readers that need tensorflow-io, in an environment of their own
 	OMP_NUM_THREADS=2 $(TFIO_VENV)/bin/python -m pytest -q tests/tfio tests/images

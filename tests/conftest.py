@@ -1,4 +1,4 @@
-"""Fixtures for every room: buckets on an emulated Google Cloud Storage."""
+"""Fixtures for every room: buckets on an emulated Google Cloud Storage, and threads that are left as they were."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+import torch
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
 from tests.emulators import fake_gcs_binary, fake_gcs_server
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """A test that sets torch's threads sets its own: processes with more threads than cores wait for each other."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
