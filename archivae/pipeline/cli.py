@@ -229,12 +229,13 @@ def _inspect(arguments: argparse.Namespace) -> int:
         print(json.dumps(contents, indent=2))
     else:
         for file, content in contents.items():
-            Console().print(_contents_table(file, content))
+            Console().print(file, markup=False, highlight=False, soft_wrap=True)  # never folded: it is to be copied
+            Console().print(_contents_table(content))
     return GOOD if len(contents) == len({*arguments.files}) else DEAD_LETTERS
 
 
-def _contents_table(file: str, content: dict[str, Any]) -> Table:
-    table = Table(title=escape(file), title_justify="left", show_header=False)
+def _contents_table(content: dict[str, Any]) -> Table:
+    table = Table(show_header=False)
     for name, value in content.items():
         table.add_row(name, escape(json.dumps(value) if isinstance(value, dict | list) else str(value)))
     return table
