@@ -31,10 +31,10 @@ FAMILIES = {
 
 def words(operation: str, gcs: str, *more: str) -> list[str]:
     places = [f"{gcs}/arc"] if operation in ("verify", "generate") else [f"{gcs}/in", f"{gcs}/arc"]
-    more = (*FAMILIES.get(operation, ()), *more)
+    own = {"restore": ["--task=auto"], **FAMILIES}.get(operation, [])
     return [
         operation, *places, "--runner=DataflowRunner", "--project=my-project", "--region=us-central1",
-        f"--temp_location={gcs}/tmp", f"--sdk_container_image={IMAGE}", *more,
+        f"--temp_location={gcs}/tmp", f"--sdk_container_image={IMAGE}", *own, *more,
     ]  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def hinted(graph: beam_runner_api_pb2.Pipeline) -> dict[str, str]:
     return {t.unique_name: hints[t.environment_id] for t in transforms if t.environment_id in hints}
 
 
-@pytest.mark.parametrize("operation", ["encode", "decode", "verify", *FAMILIES])
+@pytest.mark.parametrize("operation", ["encode", "decode", "restore", "verify", *FAMILIES])
 def test_the_hint_is_on_the_step_with_the_model_alone(operation: str, gcs: str, service: DataflowStandIn) -> None:
     job, graph = template(operation, gcs, "--accelerator=nvidia-l4")
     steps, step = hinted(graph), operation.title()
