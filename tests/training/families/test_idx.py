@@ -35,7 +35,8 @@ def test_files_of_another_length_are_damaged(array: np.ndarray, cut: int, more: 
     data = idx_file(array)
     broken = data[: max(0, len(data) - cut)] + more
     if len(broken) != len(data):
-        with pytest.raises(DamagedPictureError):
+        kept_its_kind = broken[:3] == data[:3]  # or what follows may say another
+        with pytest.raises(DamagedPictureError if kept_its_kind else (DamagedPictureError, UnsupportedPictureError)):
             parse_idx(broken)
 
 
