@@ -105,11 +105,15 @@ def test_darkened_photographs_say_how_dark_they_are() -> None:
 def test_lit_parts_of_the_dark_are_what_the_curve_makes_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archivae.models.training.darken.LIT_SHARE", 1.0)
     monkeypatch.setattr("archivae.models.training.darken.BRIGHT_SHARE", 0.0)
-    for crop in drawn(darken, 10):
+    errors = []
+    for crop in drawn(darken, 20):
         pixels = torch.from_numpy(crop.pixels).permute(2, 0, 1)[None]
         curve = brighten(pixels, torch.full((1, 1, 1, 1), crop.strength))[0].permute(1, 2, 0).numpy()
         assert abs(curve.mean() - crop.clean.mean() / 255) < 0.1  # noise and a cast aside
-        assert np.abs(curve - crop.clean / 255)[crop.pixels.min(axis=2) > 0.9].max(initial=0) < 0.05
+        brightest, lit = np.abs(curve - crop.clean / 255).max(axis=2), crop.pixels.max(axis=2) > 0.6
+        errors.append(brightest[lit])
+    lit_errors = np.concatenate(errors)
+    assert len(lit_errors) > 1000 and lit_errors.mean() < 0.1
 
 
 def test_pairs_are_split() -> None:
