@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from archivae.images.colour import from_srgb
+from archivae.images.notes import Notes, changed, lost, said
 from archivae.images.picture import Picture
 from archivae.images.writing import OutputFormat
 
@@ -26,7 +27,7 @@ def fit(picture: Picture, format: OutputFormat, restore_profile: bool = False) -
         return first
     reason = _still_only(frames, format)
     if reason:
-        return replace(first, notes=(*first.notes, f"{len(frames)} frames, only the first is written: {reason}"))
+        return _noted(first, lost(f"{len(frames)} frames, only the first is written: {reason}"))
     return replace(first, sequence=replace(picture.sequence, rest=rest))
 
 
@@ -36,7 +37,7 @@ def _fit_frame(picture: Picture, format: OutputFormat, restore_profile: bool) ->
     if restore_profile:
         picture = _restored(picture)
     if picture.metadata.iptc and format not in _WITH_IPTC:
-        picture = _noted(picture, f"IPTC not written: {format} has no place for it")
+        picture = _noted(picture, lost(f"IPTC, for which {format} has no place"))
         picture = replace(picture, metadata=replace(picture.metadata, iptc=b""))
     return replace(picture, metadata=replace(picture.metadata, source_icc=b""))
 
@@ -49,7 +50,7 @@ def _fit_depth(picture: Picture, format: OutputFormat) -> Picture:
         alpha = np.rint(255 * np.clip(alpha / (1 if alpha.dtype == np.float32 else picture.largest), 0, 1))
     eight = replace(picture, deep=None, alpha=None if alpha is None else alpha.astype(np.uint8))
     kind = f"{8 * picture.deep.itemsize}-bit {'float ' if picture.deep.dtype == np.float32 else ''}samples"
-    return _noted(eight, f"{kind} written as 8 bits in {format}; archivae.decode gives them whole")
+    return _noted(eight, changed(f"{kind} written as 8 bits in {format}; archivae.decode gives them whole"))
 
 
 def _fit_alpha(picture: Picture, format: OutputFormat) -> Picture:
@@ -57,9 +58,8 @@ def _fit_alpha(picture: Picture, format: OutputFormat) -> Picture:
         return picture
     alpha = picture.alpha[:, :, None].astype(np.uint16)
     flat = (picture.pixels * alpha + 255 * (255 - alpha) + 127) // 255
-    return _noted(
-        replace(picture, pixels=flat.astype(np.uint8), alpha=None), f"transparency laid on white: {format} has none"
-    )
+    note = changed(f"transparency laid on white: {format} has none")
+    return _noted(replace(picture, pixels=flat.astype(np.uint8), alpha=None), note)
 
 
 def _restored(picture: Picture) -> Picture:
@@ -68,7 +68,7 @@ def _restored(picture: Picture) -> Picture:
         return picture
     convert = from_srgb(icc, "grey" if picture.pixels.shape[2] == 1 else "rgb")
     if convert is None:
-        return _noted(picture, "colours stay sRGB: the source's profile is of inks, or has no way back")
+        return _noted(picture, said("colours stay sRGB: the source's profile is of inks, or has no way back"))
     metadata = replace(picture.metadata, icc=icc, source_icc=b"")
     return replace(picture, pixels=np.ascontiguousarray(convert(picture.pixels)), metadata=metadata)
 
@@ -82,5 +82,5 @@ def _still_only(frames: list[Picture], format: OutputFormat) -> str:
     return "" if all(frame.deep is None for frame in frames) else "they have more than 8 bits"
 
 
-def _noted(picture: Picture, note: str) -> Picture:
-    return replace(picture, notes=(*picture.notes, note))
+def _noted(picture: Picture, note: Notes) -> Picture:
+    return replace(picture, notes=picture.notes + note)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from archivae.errors import UsageError
 from archivae.images.metadata import NO_METADATA, Metadata
+from archivae.images.notes import NO_NOTES, Notes
 
 MAX_PIXELS = 400_000_000
 
@@ -16,6 +17,7 @@ Depth = Literal["8", "keep"]
 Frames = Literal["first", "all"]
 Colours = Literal["grey", "rgb", "cmyk"]
 OwnBytes = Literal["may", "must", "never"]
+KeptBytes = Literal["", "lost"]
 
 CHANNELS: dict[Colours, int] = {"grey": 1, "rgb": 3, "cmyk": 4}
 
@@ -31,6 +33,7 @@ class ReadOptions:
         strip_gps: where the picture was taken is dropped from EXIF and XMP, and nothing else.
         tolerant: of a truncated file, what can be decoded is kept, with a note.
         keep_dicom_tags: a DICOM file's own bytes, patient and all, may be archived.
+        keep_bytes_of: "lost" archives the own bytes of a file of which something would be lost.
         exact: colours and samples stay as stored, for coding without loss.
     """
 
@@ -40,16 +43,24 @@ class ReadOptions:
     strip_gps: bool = False
     tolerant: bool = False
     keep_dicom_tags: bool = False
+    keep_bytes_of: KeptBytes = ""
     exact: bool = False
 
     def __post_init__(self) -> None:
-        for name, allowed in (("depth", ("8", "keep")), ("frames", ("first", "all"))):
+        for name, kind in (("depth", Depth), ("frames", Frames), ("keep_bytes_of", KeptBytes)):
+            allowed = get_args(kind)
             if getattr(self, name) not in allowed:
-                raise UsageError(f"expected {name} to be {' or '.join(allowed)}, found {getattr(self, name)!r}")
+                words = " or ".join(word or "nothing" for word in allowed)
+                raise UsageError(f"expected {name} to be {words}, found {getattr(self, name)!r}")
 
     @property
     def keeps_depth(self) -> bool:
         return self.exact or self.depth == "keep"
+
+    @property
+    def keeps_lost(self) -> bool:
+        """Whether a file of which something would be lost is archived as its own bytes, where that is allowed."""
+        return self.exact or self.keep_bytes_of == "lost"
 
     def asked(self) -> dict[str, Any]:
         """What differs from the default, as the words that ask for it; ``exact`` follows from the rate."""
@@ -79,8 +90,8 @@ class Raster:
         metadata: as stored; its orientation has yet to be applied.
         upright: the reader has applied the orientation itself; ``turned`` says which it was.
         reduced_from: bits a sample of the file where the reader could only give fewer; 0 if it gave all.
-        unkept: what of the file is left behind, in words that "not kept" may follow.
-        notes: what the reader had to change.
+        notes: what the reader left behind or had to change; what stands beside the pixels is named by
+            `archivae.images.leftovers`.
     """
 
     samples: np.ndarray
@@ -92,8 +103,7 @@ class Raster:
     upright: bool = False
     turned: int = 1
     reduced_from: int = 0
-    unkept: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: Notes = NO_NOTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,7 @@ class Picture:
             says what they mean.
         format: what the file was, in small letters: jpeg, png, webp, ...
         metadata: EXIF (orientation 1), XMP, IPTC; the profile of the pixels, or that of the source they were converted from.
-        notes: each change from what the file holds, in words; empty if pixels and metadata are the file's own.
+        notes: what of the file is lost, and each change; none if pixels and metadata are the file's own.
         alpha: (H, W), of the type of ``deep`` or else uint8; None if opaque.
         deep: the samples in their own depth, uint16, int16 or float32, of the shape of ``pixels``; None for 8 bits.
         largest: the sample of ``deep`` that means full, where that is uint16.
@@ -143,7 +153,7 @@ class Picture:
     pixels: np.ndarray
     format: str
     metadata: Metadata
-    notes: tuple[str, ...]
+    notes: Notes
     alpha: np.ndarray | None = None
     deep: np.ndarray | None = None
     largest: int = 65535

@@ -11,6 +11,7 @@ from archivae.images.colour import inks_to_rgb, read_profile
 from archivae.images.depth import to_eight_bits
 from archivae.images.lossless import DEEP_TYPES
 from archivae.images.metadata import Metadata, made_upright, orientation
+from archivae.images.notes import NO_NOTES, Notes, changed, lost, said
 from archivae.images.orienting import turned_upright
 from archivae.images.picture import OwnBytes, Picture, Raster, Rasters, ReadOptions, Sequence
 from archivae.images.stripping import without_metadata, without_place
@@ -20,13 +21,24 @@ def assemble(rasters: Rasters, format: str, options: ReadOptions) -> Picture:
     """The picture with its frames. UnsupportedPictureError where two wishes can't both be met."""
     first = prepare(rasters.first, format, options)
     rest = tuple(prepare(raster, format, options) for raster in rasters.rest)
-    notes = [rasters.damage and f"damaged, what could be decoded is kept: {rasters.damage}"]
-    if rasters.count > 1 + len(rest):
-        notes.append(f"{rasters.count} frames, only the first is kept")
-    own_bytes = _own_bytes(rasters, [first, *rest], options)
+    notes = _whole_notes(rasters, options) + first.notes
+    frames = [replace(first, notes=notes), *rest]
     sequence = Sequence(rest, rasters.milliseconds, rasters.loops) if rest else None
-    all_notes = tuple(note for note in notes if note) + first.notes
-    return replace(first, notes=all_notes, sequence=sequence, own_bytes=own_bytes)
+    return replace(frames[0], sequence=sequence, own_bytes=_own_bytes(rasters, frames, options))
+
+
+def _whole_notes(rasters: Rasters, options: ReadOptions) -> Notes:
+    """What is to be said of the file as a whole."""
+    names = [f"damaged, what could be decoded is kept: {rasters.damage}"] if rasters.damage else []
+    if rasters.count > 1 + len(rasters.rest):
+        names.append(f"{rasters.count} frames, only the first is kept")
+    if options.strip_metadata:
+        metadata = rasters.first.metadata
+        blocks = {"EXIF": metadata.exif, "XMP": metadata.xmp, "IPTC": metadata.iptc}
+        names += [f"{name}, as asked" for name, block in blocks.items() if block]
+    elif options.strip_gps and without_place(rasters.first.metadata) != rasters.first.metadata:
+        names.append("where the picture was taken, as asked")
+    return lost(*names)
 
 
 def prepare(raster: Raster, format: str, options: ReadOptions) -> Picture:
@@ -39,21 +51,16 @@ def prepare(raster: Raster, format: str, options: ReadOptions) -> Picture:
         depth_notes = ()
     if raster.reduced_from:
         depth_notes = (*depth_notes, f"{raster.reduced_from} bits a sample reduced to 8 (by at most 1/255)")
-    alpha, alpha_notes = _alpha(raster, 1 if raster.upright else turn, keeps_deep)
+    alpha, alpha_note = _alpha(raster, 1 if raster.upright else turn, keeps_deep)
     as_stored = options.exact or keeps_deep
     pixels, metadata, colour_notes = _to_srgb(eight, raster, metadata, as_stored)
     return Picture(
         _frozen(pixels),
         format,
         _stripped(metadata, options),
-        (
-            *(f"{name} not kept" for name in raster.unkept),
-            *raster.notes,
-            *([f"orientation {turn} applied"] if turn != 1 else []),
-            *depth_notes,
-            *alpha_notes,
-            *colour_notes,
-        ),
+        raster.notes
+        + changed(*([f"orientation {turn} applied"] if turn != 1 else []), *depth_notes, *alpha_note)
+        + colour_notes,
         alpha=alpha,
         deep=_frozen(samples) if keeps_deep else None,
         largest=raster.largest if samples.dtype == np.uint16 else 65535,
@@ -86,30 +93,30 @@ def _eight_bit_alpha(alpha: np.ndarray, largest: int) -> np.ndarray:
 
 def _to_srgb(
     pixels: np.ndarray, raster: Raster, metadata: Metadata, as_stored: bool
-) -> tuple[np.ndarray, Metadata, tuple[str, ...]]:
+) -> tuple[np.ndarray, Metadata, Notes]:
     icc = metadata.icc
     if raster.colours == "cmyk":
         return _inks(pixels, metadata)
     if not icc or as_stored:
-        return pixels, metadata, ()
+        return pixels, metadata, NO_NOTES
     profile = read_profile(icc, raster.colours)
     if profile is None:
-        return pixels, metadata, ("colour profile kept, but damaged or of other colours: not applied",)
+        return pixels, metadata, said("colour profile kept, but damaged or of other colours: not applied")
     if profile.to_srgb is None:
-        return pixels, metadata, ()
-    said = f"colours converted from {profile.name} to sRGB"
-    return profile.to_srgb(pixels), replace(metadata, icc=b"", source_icc=icc), (said,)
+        return pixels, metadata, NO_NOTES
+    note = changed(f"colours converted from {profile.name} to sRGB")
+    return profile.to_srgb(pixels), replace(metadata, icc=b"", source_icc=icc), note
 
 
-def _inks(pixels: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, Metadata, tuple[str, ...]]:
+def _inks(pixels: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, Metadata, Notes]:
     profile = read_profile(metadata.icc, "cmyk") if metadata.icc else None
     if profile is not None and profile.to_srgb is not None:
         converted = replace(metadata, icc=b"", source_icc=metadata.icc)
-        return profile.to_srgb(pixels), converted, (f"CMYK converted from {profile.name} to sRGB",)
-    notes = ["CMYK converted to RGB without a colour profile"]
+        return profile.to_srgb(pixels), converted, changed(f"CMYK converted from {profile.name} to sRGB")
+    notes = changed("CMYK converted to RGB without a colour profile")
     if metadata.icc:
-        notes.append("CMYK colour profile dropped, as it doesn't describe RGB")
-    return inks_to_rgb(pixels), replace(metadata, icc=b""), tuple(notes)
+        notes += lost("CMYK colour profile, which can't be applied")
+    return inks_to_rgb(pixels), replace(metadata, icc=b""), notes
 
 
 def _stripped(metadata: Metadata, options: ReadOptions) -> Metadata:
@@ -122,19 +129,16 @@ def _own_bytes(rasters: Rasters, frames: list[Picture], options: ReadOptions) ->
     """Whether the source's own bytes may, must or must never be archived."""
     every = (rasters.first, *rasters.rest)
     lossy = options.keeps_depth and any(r.reduced_from or _is_flattened(r, options) for r in every)
-    told = options.strip_gps and (rasters.count > len(every) or any(map(_may_tell_place, every)))
-    forbidden = bool(rasters.damage) or rasters.personal or options.strip_metadata or told
+    forbidden = bool(rasters.damage) or rasters.personal or options.strip_metadata or options.strip_gps
     if lossy and forbidden:
         raise UnsupportedPictureError(
             "expected samples that can be kept as they are, found some that only the source's own bytes hold, "
             "and those hold what is to be dropped or are damaged: ask for 8 bits, or keep the original"
         )
-    return "must" if lossy else "never" if forbidden else "may"
-
-
-def _may_tell_place(raster: Raster) -> bool:
-    """Whether its file's own bytes do, or hold what nobody looked into: a film, other packets of XMP."""
-    return bool(raster.unkept) or without_place(raster.metadata) != raster.metadata
+    if forbidden:
+        return "never"
+    loses = options.keeps_lost and any(frame.notes.lost for frame in frames)
+    return "must" if lossy or loses else "may"
 
 
 def _is_flattened(raster: Raster, options: ReadOptions) -> bool:

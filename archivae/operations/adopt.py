@@ -25,6 +25,7 @@ def adopt(source: Source, archived: bytes, codec: Codec, rate: Rate) -> Encoded 
         if (
             not ours
             or source.picture.sequence
+            or source.is_exact_only
             or stream.source_sha256 != source.sha256
             or not _may_be_meant(stream, len(archived), source, rate)
         ):

@@ -25,6 +25,7 @@ from archivae.images import (
     write_picture,
 )
 from archivae.images import Sequence as FrameSequence
+from archivae.images.notes import NO_NOTES, Notes
 from archivae.models.photo.grey import from_rgb
 from archivae.operations.chunks import alpha_of, deep_of, frame_count, frames_chunk, metadata_of
 from archivae.operations.codec import Codec, FindCodec, find_shipped_codec, named_codec
@@ -103,7 +104,7 @@ def decode_learned(streams: Sequence[Bitstream], find_codec: FindCodec) -> list[
     with timed("model"):
         decoded = codec.decode([s.tiles for s in streams], key.height, key.width, key.quality, key.tile_side)
     return [
-        Picture(from_rgb(rgb, stream.channels), "avae", metadata_of(stream), (), alpha=alpha_of(stream))
+        Picture(from_rgb(rgb, stream.channels), "avae", metadata_of(stream), NO_NOTES, alpha=alpha_of(stream))
         for rgb, stream in zip(decoded, streams, strict=True)
     ]
 
@@ -115,7 +116,7 @@ def stored_picture(stream: Bitstream) -> Picture:
         deep = deep_of(stream)
         dtype = np.dtype(np.uint8) if deep is None else deep.dtype
         samples = unpack_lossless(stream.payload, height=size[0], width=size[1], channels=size[2], dtype=dtype)
-        plain = Picture(samples, "avae", metadata_of(stream), (), alpha=alpha_of(stream))
+        plain = Picture(samples, "avae", metadata_of(stream), NO_NOTES, alpha=alpha_of(stream))
         if deep is None:
             return plain
         pixels, _ = to_eight_bits(samples, deep.largest)
@@ -145,7 +146,7 @@ def picture_file(stream: Bitstream, picture: Picture, format: OutputFormat, rest
 
 def notes_on_writing(
     stream: Bitstream, picture: Picture, format: OutputFormat, restore_profile: bool = False
-) -> tuple[str, ...]:
+) -> Notes:
     """What is to be said of the file that `picture_file` gives."""
     return picture.notes if is_own(stream, picture, format) else fit(picture, format, restore_profile).notes
 

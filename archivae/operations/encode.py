@@ -11,6 +11,7 @@ from PIL import Image
 from archivae.bitstream import Coding
 from archivae.errors import UsageError
 from archivae.images import DEFAULT_OPTIONS, MAX_PIXELS, Metadata, Picture, ReadOptions, open_picture
+from archivae.images.notes import NO_NOTES
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.codec import Codec, Pixels, named_codec
 from archivae.operations.fallbacks import keep_best, keep_exact_within
@@ -56,7 +57,7 @@ def encode(
         quality=quality, target_psnr=target_psnr, target_ssim=target_ssim,
         target_bpp=target_bpp, max_bytes=max_bytes, lossless=lossless,
     )  # fmt: skip
-    picture = Picture(_check_pixels(_as_array(image)), "array", Metadata(), ())
+    picture = Picture(_check_pixels(_as_array(image)), "array", Metadata(), NO_NOTES)
     (encoded,) = encode_at([Source(picture, b"")], named_codec(model, accelerator), rate, fallbacks)
     return encoded.data
 

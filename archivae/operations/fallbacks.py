@@ -12,11 +12,12 @@ from archivae.bitstream import Coding, read_bitstream
 from archivae.bitstream.container import REBUILT_TAG
 from archivae.errors import TargetError, VerificationError
 from archivae.images import pack_jpeg, pack_lossless
+from archivae.images.notes import said
 from archivae.operations.chunks import same_samples
 from archivae.operations.codec import Pixels
 from archivae.operations.decode import own_bytes, stored_picture
 from archivae.operations.rate import Lossless, MaxBytes, Rate, TargetBpp
-from archivae.operations.source import Encoded, Source, archive_file
+from archivae.operations.source import Encoded, Source, archive_file, own_bytes_notes
 
 SMALL_PIXELS = 64 * 64
 """Below this many pixels lossless coding is always tried."""
@@ -61,11 +62,12 @@ def smallest_exact(source: Source, rebuild: bool = False) -> Encoded:
         exact.append(Encoded(packed, Coding.LOSSLESS, math.inf, picture.notes))
     if source.data and picture.own_bytes != "never":
         own = archive_file(source, Coding.ORIGINAL, payload=source.data)
-        exact.append(Encoded(own, Coding.ORIGINAL, math.inf, ()))  # what reading changed, these bytes still hold
+        notes = own_bytes_notes(picture)
+        exact.append(Encoded(own, Coding.ORIGINAL, math.inf, notes))
         rebuilt = pack_jpeg(source.data) if rebuild and picture.format == "jpeg" else None
         if rebuilt is not None:
             packed = archive_file(source, Coding.ORIGINAL, payload=rebuilt, optional={REBUILT_TAG: b""})
-            exact.append(Encoded(packed, Coding.ORIGINAL, math.inf, ()))
+            exact.append(Encoded(packed, Coding.ORIGINAL, math.inf, notes))
     return min(exact, key=lambda encoded: len(encoded.data))
 
 
@@ -81,7 +83,7 @@ def keep_exact(source: Source, exact: Encoded, why: str = "") -> Encoded:
         whole = same_samples(stored_picture(stream), source.picture)
     if not whole:
         raise VerificationError(f"what was just stored ({exact.coding.name.lower()}) does not read back as it was")
-    return replace(exact, notes=(*exact.notes, f"{_SAID[exact.coding]}: {why}")) if why else exact
+    return replace(exact, notes=exact.notes + said(f"{_SAID[exact.coding]}: {why}")) if why else exact
 
 
 def keep_exact_within(source: Source, rate: Rate) -> Encoded:
@@ -90,8 +92,9 @@ def keep_exact_within(source: Source, rate: Rate) -> Encoded:
     height, width = source.picture.pixels.shape[:2]
     if isinstance(rate, TargetBpp | MaxBytes) and len(exact.data) > rate.most_bytes(height, width):
         raise TargetError(
-            f"expected at most {rate.most_bytes(height, width):,} bytes, found that without loss, as its depth asks for, "
-            f"it takes {len(exact.data):,}: allow as many, or reduce it to 8 bits"
+            f"expected at most {rate.most_bytes(height, width):,} bytes, found that without loss, as its depth or what "
+            f"stands beside it asks for, it takes {len(exact.data):,}: allow as many, reduce it to 8 bits, or leave out "
+            "--keep-bytes-of"
         )
     return keep_exact(source, exact)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from archivae.bitstream import Coding, FramesChunk, pack_frames, read_bitstream, write_bitstream
 from archivae.bitstream.container import FRAMES_TAG
 from archivae.errors import TargetError
+from archivae.images.notes import NO_NOTES, Notes, said
 from archivae.operations.rate import MaxBytes, Rate, TargetBpp
-from archivae.operations.source import Encoded, Source, archive_file
+from archivae.operations.source import Encoded, Source, archive_file, own_bytes_notes
 
 
 def frames_of(source: Source, rate: Rate) -> list[Source]:
@@ -31,9 +33,9 @@ def join_frames(source: Source, frames: Sequence[Encoded]) -> Encoded:
     own = _own(source)
     if joined is None or (own is not None and len(own) <= len(joined.data)):
         assert own is not None
-        why = () if joined is None else ("source's own bytes stored: smaller so",)
-        return Encoded(own, Coding.ORIGINAL, math.inf, why)
-    return replace(joined, notes=(*source.picture.notes, *(f"frame {n}: {note}" for n, note in _later_notes(source))))
+        why = NO_NOTES if joined is None else said("source's own bytes stored: smaller so")
+        return Encoded(own, Coding.ORIGINAL, math.inf, why + own_bytes_notes(source.picture))
+    return replace(joined, notes=source.picture.notes + _later_notes(source))
 
 
 def _joined(source: Source, frames: Sequence[Encoded]) -> Encoded:
@@ -46,7 +48,7 @@ def _joined(source: Source, frames: Sequence[Encoded]) -> Encoded:
         data,
         Coding.LEARNED if learned else Coding.LOSSLESS,
         min(frame.psnr for frame in frames),
-        (),
+        NO_NOTES,
         learned[0].quality if learned else 0,
         sum(frame.encodes for frame in frames),
     )
@@ -64,7 +66,10 @@ def _chunk(source: Source, files: tuple[bytes, ...]) -> dict[bytes, bytes]:
     return {FRAMES_TAG: pack_frames(FramesChunk(sequence.milliseconds, sequence.loops, files))}
 
 
-def _later_notes(source: Source) -> list[tuple[int, str]]:
-    """What is said of a frame after the first that wasn't said of the first."""
+def _later_notes(source: Source) -> Notes:
+    """Notes specific to later frames."""
     first, *rest = source.picture.frames
-    return [(n, note) for n, frame in enumerate(rest, 2) for note in frame.notes if note not in first.notes]
+    notes = NO_NOTES
+    for number, frame in enumerate(rest, 2):
+        notes += frame.notes.without(first.notes).each(partial("frame {}: {}".format, number))
+    return notes

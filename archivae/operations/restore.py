@@ -12,6 +12,7 @@ from PIL import Image
 
 from archivae.errors import UnsupportedPictureError, UsageError
 from archivae.images import Picture, to_eight_bits
+from archivae.images.notes import NO_NOTES, Notes, changed, said
 from archivae.models import assess
 from archivae.models.restore.pixels import Mask
 from archivae.operations.masks import mask_of_alpha, mask_of_colour
@@ -38,7 +39,7 @@ class RestoredSamples(NamedTuple):
 
     samples: Samples
     steps: tuple[Step, ...]
-    notes: tuple[str, ...]
+    notes: Notes
 
 
 class RestoredPicture(NamedTuple):
@@ -110,10 +111,9 @@ def restore_picture(
         MaskError: as of `restore`.
     """
     first, *rest = [_restore_frame(frame, restoration, find, mask) for frame in picture.frames]
-    changed = any(frame.steps for frame in (first, *rest))
     sequence = picture.sequence and replace(picture.sequence, rest=tuple(frame.picture for frame in rest))
-    own_bytes = "never" if changed else picture.own_bytes  # they would be the damaged picture's
-    return RestoredPicture(replace(first.picture, sequence=sequence, own_bytes=own_bytes), first.steps)
+    # The source's own bytes would be the damaged picture's.
+    return RestoredPicture(replace(first.picture, sequence=sequence, own_bytes="never"), first.steps)
 
 
 def restore_samples(
@@ -126,21 +126,21 @@ def restore_samples(
         with timed("restore"):
             restored = find(task).restore(samples, restoration.strength, mask, restoration.passes)
         if np.array_equal(restored.pixels, samples):
-            notes.append(f"{task}: found nothing to do")
+            notes += said(f"{task}: found nothing to do")
         else:
             steps.append(Step(task, restored.strength))
             samples = restored.pixels
-    return RestoredSamples(samples, tuple(steps), tuple(notes))
+    return RestoredSamples(samples, tuple(steps), notes)
 
 
-def _needed(samples: Samples, restoration: Restoration) -> tuple[tuple[str, ...], list[str]]:
+def _needed(samples: Samples, restoration: Restoration) -> tuple[tuple[str, ...], Notes]:
     """The tasks to do, and how auto came to choose them."""
     if restoration.task != AUTO:
-        return (restoration.task,), []
+        return (restoration.task,), NO_NOTES
     with timed("assess"):
         found = assess(samples)
     measured = f"noise {found.noise:.1f}, blocking {found.blocking:.2f}, mean light {found.mean:.2f}"
-    return found.tasks, [f"auto: {measured}: {', '.join(found.tasks) or 'left as it was'}"]
+    return found.tasks, said(f"auto: {measured}: {', '.join(found.tasks) or 'left as it was'}")
 
 
 def _restore_frame(
@@ -155,8 +155,8 @@ def _restore_frame(
         picture = _with_samples(picture, samples)
     if own and _fills_alpha(restoration):
         picture = replace(picture, alpha=None)
-        notes = (*notes, "transparency filled")
-    return RestoredPicture(replace(picture, notes=(*picture.notes, *notes)), steps)
+        notes += changed("transparency filled")
+    return RestoredPicture(replace(picture, notes=picture.notes + notes), steps)
 
 
 def _fills_alpha(restoration: Restoration) -> bool:

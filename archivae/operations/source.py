@@ -9,6 +9,7 @@ from typing import Any
 
 from archivae.bitstream import Bitstream, Coding, write_bitstream
 from archivae.images import Picture
+from archivae.images.notes import NO_NOTES, Notes, said
 from archivae.operations.chunks import alpha_chunk, ancillary_chunks, deep_chunk
 
 
@@ -51,9 +52,15 @@ class Encoded:
     data: bytes
     coding: Coding
     psnr: float
-    notes: tuple[str, ...]
+    notes: Notes
     quality: int = 0
     encodes: int = field(default=0, compare=False)
+
+
+def own_bytes_notes(picture: Picture) -> Notes:
+    """The notes of a file that holds the source's own bytes: nothing is lost or changed."""
+    names = [name for frame in picture.frames for name in frame.notes.lost]
+    return said(f"kept within the source's own bytes: {', '.join(dict.fromkeys(names))}") if names else NO_NOTES
 
 
 def archive_file(source: Source, coding: Coding, **fields: Any) -> bytes:

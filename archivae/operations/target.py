@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from archivae.bitstream import Coding
 from archivae.errors import TargetError
+from archivae.images.notes import said
 from archivae.operations.codec import Codec, Pixels
 from archivae.operations.fallbacks import PSNR_FLOOR, fallback_may_win, keep_best, keep_exact, smallest_exact
 from archivae.operations.goals import Nearness, Smallness, nearness, smallness
@@ -53,7 +54,7 @@ def _near_enough(source: Source, codec: Codec, asked: Nearness, fallbacks: bool)
     learned = _verified(source, codec, found)
     if found.best.quality == 0 and not asked.goal.is_hit(found.best.value):
         note = f"quality 0 gives {asked.show(found.best.value)}, more than the {asked.show(asked.goal.limit)} asked for"
-        learned = replace(learned, notes=(*learned.notes, note))
+        learned = replace(learned, notes=learned.notes + said(note))
     return keep_best(source, learned) if fallbacks else learned
 
 

@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import UsageError
 from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
+from archivae.images.picture import KeptBytes
 from archivae.models import ACCELERATORS, DEFAULT_MODEL, shipped_codecs
 from archivae.models.restore.turns import PASSES
 from archivae.operations.archive_assign import SHARD_BYTES
@@ -164,6 +165,13 @@ def add_read_arguments(parser: Any) -> None:
         "tolerant": "take what can be decoded of damaged files, with a note",
         "keep_dicom_tags": "archive DICOM files with all that they say of patients",
     }
+    parser.add_argument(
+        "--keep_bytes_of",
+        "--keep-bytes-of",
+        choices=get_args(KeptBytes),
+        default="",
+        help="lost: archive the own bytes of each file of which something would be lost (with --lossless they always are)",
+    )
     for name, meaning in flags.items():
         parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)
 

@@ -23,7 +23,8 @@ Coding = Literal["learned", "lossless", "original", ""]
 Operation = Literal["encode", "decode", "restore", "verify", "generate", "embed", "transform"]
 
 _ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation": get_args(Operation)}
-_LISTS = ("tasks", "strengths", "notes")
+_LISTS = ("tasks", "strengths", "lost", "changed", "said")
+_OLDER_LOST = "notes"  # of rows that knew no kinds of them: any may be of what is lost
 _FOLDER = "manifest"
 _SUFFIX = ".parquet"
 
@@ -51,7 +52,9 @@ class ManifestRow:
     options: str = "{}"  # canonical JSON
     tasks: tuple[str, ...] = ()  # restorations that changed the picture, in order
     strengths: tuple[float, ...] = ()  # of each, in its unit; 0 for inpaint
-    notes: tuple[str, ...] = ()  # what could not be kept
+    lost: tuple[str, ...] = ()  # what of the source is in the archive in no form, by name
+    changed: tuple[str, ...] = ()  # what was converted, and how
+    said: tuple[str, ...] = ()  # for information
     error: str = ""
     run: str  # id of the job
     seconds: float = 0.0  # of work
@@ -86,7 +89,9 @@ SCHEMA = pa.schema(
             ("options", pa.string()),
             ("tasks", pa.list_(pa.string())),
             ("strengths", pa.list_(pa.float64())),
-            ("notes", pa.list_(pa.string())),
+            ("lost", pa.list_(pa.string())),
+            ("changed", pa.list_(pa.string())),
+            ("said", pa.list_(pa.string())),
             ("error", pa.string()),
             ("run", pa.string()),
             ("seconds", pa.float64()),
@@ -162,7 +167,9 @@ def _rows(table: pa.Table) -> list[ManifestRow]:
 
 
 def _with_lists(table: pa.Table) -> pa.Table:
-    """The table with an empty list for each that its rows lack: archives are older than restoration."""
+    """The table with an empty list for each that its rows lack; notes of older archives count as lost."""
+    if _OLDER_LOST in table.column_names and "lost" not in table.column_names:
+        table = table.append_column("lost", table.column(_OLDER_LOST))
     for name in set(_LISTS) - set(table.column_names):
         table = table.append_column(SCHEMA.field(name), pa.array([[]] * len(table), SCHEMA.field(name).type))
     return table

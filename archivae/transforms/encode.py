@@ -14,7 +14,7 @@ from apache_beam.pvalue import PCollection
 from archivae.bitstream.container import QUALITY_STEP
 from archivae.errors import ArchivaeError
 from archivae.images import MAX_PIXELS, READ_WORDS, ReadOptions, open_picture, promised_pixels
-from archivae.images.picture import Depth, Frames
+from archivae.images.picture import Depth, Frames, KeptBytes
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.adopt import adopt
 from archivae.operations.codec import Codec
@@ -42,7 +42,7 @@ class EncodeImages(beam.PTransform):
     ``quality`` goes from 0 to 100. In its place a target may be asked for, as in `archivae.encode`: ``target_psnr``,
     ``target_ssim``, ``target_bpp``, ``max_bytes`` or ``lossless``. ``model`` is a shipped model's name or a weight file's
     URI; ``accelerator`` one of `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all
-    processes of a machine, known to them by ``tag``, which is the job's own if given none. The six from ``depth`` on are
+    processes of a machine, known to them by ``tag``, which is the job's own if given none. The seven from ``depth`` on are
     `archivae.images.ReadOptions`: how pictures are read. With a ``restoration`` each picture is restored first. What
     fails travels on as a failed item.
     """
@@ -64,6 +64,7 @@ class EncodeImages(beam.PTransform):
     strip_gps: bool = False
     tolerant: bool = False
     keep_dicom_tags: bool = False
+    keep_bytes_of: KeptBytes = ""
     restoration: Restoration | None = None
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from archivae.images.notes import NO_NOTES, Notes
 from archivae.storage import StoredObject
 
 Status = Literal["going", "failed", "not-a-picture", "skipped"]
@@ -42,7 +43,7 @@ class Facts:
     weights: str = ""  # name or URI of the weight file
     tasks: tuple[str, ...] = ()  # restorations that changed it, and the strength of each
     strengths: tuple[float, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: Notes = NO_NOTES
 
 
 @dataclass(frozen=True)

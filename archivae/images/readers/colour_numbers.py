@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from archivae.images.notes import lost
 from archivae.images.picture import Raster
 
 # A colr box of AVIF and HEIF: primaries, transfer; and a PNG's chunk.
@@ -33,7 +34,7 @@ def taken_as_srgb(raster: Raster, numbers: Numbers) -> Raster:
     if raster.metadata.icc:
         return raster
     names = _OTHER_PRIMARIES.get(numbers[0]), _OTHER_TRANSFERS.get(numbers[1])
-    return replace(raster, notes=(*raster.notes, *(f"colours of {name} taken as sRGB" for name in names if name)))
+    return replace(raster, notes=raster.notes + lost(*(f"colours of {name} taken as sRGB" for name in names if name)))
 
 
 def _numbers(found: re.Match[bytes] | None) -> Numbers:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from archivae.errors import DamagedPictureError, UnsupportedPictureError
+from archivae.images.notes import lost
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.tensorflow_io import decode
 from archivae.images.sizes import check_size
@@ -115,10 +116,10 @@ def _without_rescaling(data: bytes, tags: dict[int, str]) -> bytes:
 def _raster(frame: np.ndarray, tags: dict[int, str]) -> Raster:
     bits = _number(tags, _STORED) or 8 * frame.itemsize
     slope, intercept = tags[_SLOPE] or "1", tags[_INTERCEPT] or "0"
-    notes = ["DICOM tags not kept"]
-    notes += [f"samples as stored, without their slope {slope} and intercept {intercept}"] * (
-        (slope, intercept) != ("1", "0")
-    )
-    notes += ["MONOCHROME1: least means white"] * (tags[_PHOTOMETRIC] == "MONOCHROME1")
+    names = ["DICOM tags"]
+    if (slope, intercept) != ("1", "0"):
+        names.append(f"samples as stored, without their slope {slope} and intercept {intercept}")
+    if tags[_PHOTOMETRIC] == "MONOCHROME1":
+        names.append("MONOCHROME1: least means white")
     colours, largest = "grey" if frame.shape[2] == 1 else "rgb", (1 << bits) - 1
-    return Raster(frame, colours, largest=largest, notes=tuple(notes))  # type: ignore[arg-type]
+    return Raster(frame, colours, largest=largest, notes=lost(*names))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import re
 import struct
 
 from archivae.errors import DamagedPictureError, UnsupportedPictureError
+from archivae.images.notes import lost
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.tensorflow_io import decode
 from archivae.images.sizes import check_size
@@ -22,7 +23,7 @@ def read_hdr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         raise DamagedPictureError("expected a resolution after the header of a Radiance HDR file, found none")
     check_size(int(header[2]), int(header[4]), max_pixels)
     samples = decode("hdr", data, None, "a Radiance HDR file")
-    return Rasters(Raster(samples, "rgb", linear=True, unkept=("header lines",)))
+    return Rasters(Raster(samples, "rgb", linear=True, notes=lost("header lines")))
 
 
 def read_exr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
@@ -37,8 +38,8 @@ def read_exr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     others = sorted(names - {*colours, "A"})
     planes = decode("exr", data, [*colours, *(["A"] if "A" in names else [])], "an OpenEXR file")
     samples, alpha = planes[:, :, : len(colours)], planes[:, :, len(colours)] if "A" in names else None
-    unkept = tuple(f"channel {name}" for name in others)
-    return Rasters(Raster(samples, "grey" if len(colours) == 1 else "rgb", linear=True, alpha=alpha, unkept=unkept))
+    notes = lost(*(f"channel {name}" for name in others))
+    return Rasters(Raster(samples, "grey" if len(colours) == 1 else "rgb", linear=True, alpha=alpha, notes=notes))
 
 
 def exr_attributes(data: bytes) -> dict[str, bytes]:

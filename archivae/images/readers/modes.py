@@ -7,6 +7,7 @@ from PIL import Image, ImageFile
 
 from archivae.errors import UnsupportedPictureError
 from archivae.images.metadata import read_metadata, unkept
+from archivae.images.notes import NO_NOTES, Notes, changed, lost
 from archivae.images.picture import CHANNELS, Colours, Raster, ReadOptions
 from archivae.images.pillow import split_alpha
 from archivae.images.readers.frames import OpenFrame, load
@@ -33,10 +34,10 @@ _MODES: dict[str, tuple[Colours, str]] = {
 }
 
 _NOTES = {
-    "RGBX": "padding channel dropped",
-    "P": "palette expanded to RGB",
-    "PA": "palette expanded to RGB",
-    "YCbCr": "YCbCr converted to RGB",
+    "RGBX": lost("a fourth channel of unknown meaning"),
+    "P": changed("palette expanded to RGB"),
+    "PA": changed("palette expanded to RGB"),
+    "YCbCr": changed("YCbCr converted to RGB"),
 }
 
 _EXACT_IN_FLOAT = 2**24
@@ -62,8 +63,7 @@ def load_raster(
         metadata=read_metadata(image),
         upright=upright,
         reduced_from=bits if bits > 8 * samples.itemsize or (bits > 8 and not deep) else 0,
-        unkept=unkept(image),
-        notes=(*_sample_notes(image, largest), *([_NOTES[image.mode]] if image.mode in _NOTES else [])),
+        notes=lost(*unkept(image)) + _sample_notes(image, largest) + _NOTES.get(image.mode, NO_NOTES),
     )
     return raster, damage
 
@@ -94,7 +94,7 @@ def _narrowed(samples: np.ndarray) -> np.ndarray:
     raise UnsupportedPictureError(f"expected samples of at most 24 bits, found {low} to {high}; keep the original")
 
 
-def _sample_notes(image: ImageFile.ImageFile, largest: int) -> list[str]:
+def _sample_notes(image: ImageFile.ImageFile, largest: int) -> Notes:
     if largest >= 255 or image.mode in ("P", "PA"):  # a palette's indices aren't samples
-        return []
-    return [f"samples of 0 to {largest} scaled to 0 to 255"]
+        return NO_NOTES
+    return changed(f"samples of 0 to {largest} scaled to 0 to 255")

@@ -10,6 +10,7 @@ from PIL import Image, ImageFile
 
 from archivae.errors import DamagedPictureError
 from archivae.images.metadata import read_metadata, unkept
+from archivae.images.notes import lost
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.colour_numbers import chunk_numbers, taken_as_srgb
 from archivae.images.readers.deep import load_deep
@@ -69,7 +70,7 @@ def _to_raster(open_frame: OpenFrame, options: ReadOptions, bits: int, animated:
             largest=65535,
             alpha=alpha,
             metadata=read_metadata(image),
-            unkept=unkept(image),
+            notes=lost(*unkept(image)),
         ),
         damage,
     )

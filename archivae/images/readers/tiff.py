@@ -11,6 +11,7 @@ from PIL import TiffImagePlugin, UnidentifiedImageError
 
 from archivae.errors import UnsupportedPictureError
 from archivae.images.metadata import read_metadata, unkept
+from archivae.images.notes import lost
 from archivae.images.orienting import turned_upright
 from archivae.images.picture import CHANNELS, Colours, Raster, Rasters, ReadOptions
 from archivae.images.readers.deep import load_deep
@@ -64,7 +65,7 @@ def _to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str
         metadata=read_metadata(loaded),
         upright=True,
         turned=turned,
-        unkept=unkept(loaded),
+        notes=lost(*unkept(loaded)),
     )
     return raster, damage
 
@@ -94,7 +95,7 @@ def _by_bands(image: TiffImagePlugin.TiffImageFile, options: ReadOptions) -> tup
         alpha=None if alpha is None else turned_upright(alpha, turned),
         metadata=read_metadata(image),
         turned=turned,
-        unkept=unkept(image),
+        notes=first.notes + lost(*unkept(image)),
     )
     return raster, damage
 
@@ -143,7 +144,7 @@ def _through_tifffile(data: bytes, max_pixels: int) -> Rasters:
         "grey" if samples.shape[2] == 1 else "rgb",
         largest=largest,
         upright=True,
-        unkept=("tags of this TIFF",),
+        notes=lost("tags of this TIFF"),
     )
     return Rasters(raster, count=count)
 

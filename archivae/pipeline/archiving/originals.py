@@ -26,8 +26,8 @@ from archivae.storage.removal import Known, delete_aside, is_aside, set_aside
 
 def reason_to_keep(row: ManifestRow, policy: Policy) -> str:
     """Why the original of a verified row stays; empty if it may go."""
-    if row.notes:
-        return "something of it could not be archived (see its notes)"
+    if row.lost:
+        return f"the archive lacks some of it: {', '.join(row.lost)}"
     if row.coding == "learned" and not policy.accept_loss:
         return "stored with loss"
     return ""
