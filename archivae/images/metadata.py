@@ -20,7 +20,7 @@ _FIELD_FORMATS = {1: "B", 3: "H", 4: "I"}
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))([1-8])')
 
 # What of a TIFF's own tags describes the picture rather than how this file stores it.
-_TIFF_DESCRIPTIVE = frozenset(
+TIFF_DESCRIPTIVE = frozenset(
     {
         ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.XResolution,
         ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit, ExifTags.Base.Software, ExifTags.Base.DateTime,
@@ -67,7 +67,7 @@ NO_METADATA = Metadata()
 
 def read_metadata(image: Image.Image) -> Metadata:
     """The metadata of an opened and loaded picture, as stored (a TIFF's EXIF is gathered from its tags)."""
-    exif = _tiff_exif(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else _plain_exif(image)
+    exif = tiff_exif(image.getexif()) if isinstance(image, TiffImagePlugin.TiffImageFile) else _plain_exif(image)
     xmp = image.info.get("xmp") or b""
     icc = image.info.get("icc_profile") or b""
     return Metadata(exif, icc, xmp.encode() if isinstance(xmp, str) else xmp, _iptc(image))
@@ -145,10 +145,10 @@ def _raw_profile(image: Image.Image, keys: tuple[str, ...]) -> bytes:
     return b""
 
 
-def _tiff_exif(image: TiffImagePlugin.TiffImageFile) -> bytes:
+def tiff_exif(source: Image.Exif) -> bytes:
     """The descriptive tags and the Exif and GPS directories; where strips lie in the old file is left behind."""
-    source, kept = image.getexif(), Image.Exif()
-    for tag in sorted(_TIFF_DESCRIPTIVE.intersection(source)):
+    kept = Image.Exif()
+    for tag in sorted(TIFF_DESCRIPTIVE.intersection(source)):
         kept[tag] = source[tag]
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if directory in source:

@@ -22,9 +22,7 @@ class Notes:
     said: tuple[str, ...] = ()
 
     def __add__(self, other: Notes) -> Notes:
-        return Notes(
-            _once(self.lost + other.lost), _once(self.changed + other.changed), _once(self.said + other.said)
-        )
+        return Notes(_once(self.lost + other.lost), _once(self.changed + other.changed), _once(self.said + other.said))
 
     def __bool__(self) -> bool:
         return bool(self.lost or self.changed or self.said)

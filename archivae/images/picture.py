@@ -90,6 +90,8 @@ class Raster:
         metadata: as stored; its orientation has yet to be applied.
         upright: the reader has applied the orientation itself; ``turned`` says which it was.
         reduced_from: bits a sample of the file where the reader could only give fewer; 0 if it gave all.
+        approximate: the samples are of no fewer bits than 8, but not exactly the file's.
+        partial: bands of samples are left behind: no picture without them may stand for the file.
         notes: what the reader left behind or had to change; what stands beside the pixels is named by
             `archivae.images.leftovers`.
     """
@@ -103,6 +105,8 @@ class Raster:
     upright: bool = False
     turned: int = 1
     reduced_from: int = 0
+    approximate: bool = False
+    partial: bool = False
     notes: Notes = NO_NOTES
 
 

@@ -128,7 +128,7 @@ def _stripped(metadata: Metadata, options: ReadOptions) -> Metadata:
 def _own_bytes(rasters: Rasters, frames: list[Picture], options: ReadOptions) -> OwnBytes:
     """Whether the source's own bytes may, must or must never be archived."""
     every = (rasters.first, *rasters.rest)
-    lossy = options.keeps_depth and any(r.reduced_from or _is_flattened(r, options) for r in every)
+    lossy = options.keeps_depth and any(r.reduced_from or r.approximate or _is_flattened(r, options) for r in every)
     forbidden = bool(rasters.damage) or rasters.personal or options.strip_metadata or options.strip_gps
     if lossy and forbidden:
         raise UnsupportedPictureError(
@@ -138,7 +138,7 @@ def _own_bytes(rasters: Rasters, frames: list[Picture], options: ReadOptions) ->
     if forbidden:
         return "never"
     loses = options.keeps_lost and any(frame.notes.lost for frame in frames)
-    return "must" if lossy or loses else "may"
+    return "must" if lossy or loses or any(r.partial for r in every) else "may"
 
 
 def _is_flattened(raster: Raster, options: ReadOptions) -> bool:

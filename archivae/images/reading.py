@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archivae.errors import DamagedPictureError
+from archivae.images.library_output import library_lines
+from archivae.images.notes import said
 from archivae.images.picture import DEFAULT_OPTIONS, MAX_PIXELS, Picture, ReadOptions
 from archivae.images.pillow import pillow_errors_as
 from archivae.images.preparing import assemble
@@ -22,5 +26,6 @@ def open_picture(data: bytes, *, max_pixels: int = MAX_PIXELS, options: ReadOpti
         MemoryError: decoding what the limit allows needs more memory than there is.
     """
     kind = sniff(data)
-    with pillow_errors_as(DamagedPictureError, f"decoding {kind}"):
-        return assemble(READERS[kind](data, options, max_pixels), kind.lower(), options)
+    with library_lines() as lines, pillow_errors_as(DamagedPictureError, f"decoding {kind}"):
+        picture = assemble(READERS[kind](data, options, max_pixels), kind.lower(), options)
+    return replace(picture, notes=picture.notes + said(*lines)) if lines else picture
