@@ -53,7 +53,9 @@ class Resolution:
         if self.unit == "none":
             return f"{float(self.across):g}:{float(self.down):g}"
         across, down = (f"{float(dots):.6g}" for dots in (self.across, self.down))
-        return f"{across if across == down else f'{across} x {down}'} dots {'an inch' if self.unit == 'inch' else 'a cm'}"
+        return (
+            f"{across if across == down else f'{across} x {down}'} dots {'an inch' if self.unit == 'inch' else 'a cm'}"
+        )
 
 
 def resolution(across: Fraction | int, down: Fraction | int, unit: Unit) -> Resolution | None:
@@ -81,7 +83,9 @@ def exif_resolution(exif: bytes) -> Resolution | None:
     """What the first directory says; None if it says nothing, or is damaged."""
     try:
         order, directory, _ = _first_directory(exif)
-        entries = {tag: (kind, entry[8:]) for entry in directory for tag, kind in [struct.unpack_from(order + "HH", entry)]}
+        entries = {
+            tag: (kind, entry[8:]) for entry in directory for tag, kind in [struct.unpack_from(order + "HH", entry)]
+        }
         across, down = (_fraction(exif, order, *entries[tag]) for tag in (_ACROSS, _DOWN))
         kind, value = entries.get(_UNIT, (_SHORT, None))
         number = 2 if value is None else struct.unpack_from(order + ("H" if kind == _SHORT else "I"), value)[0]
@@ -120,7 +124,7 @@ def dots_per_metre(told: Resolution) -> tuple[int, int, int] | None:
     else:
         factor = 100 if told.unit == "cm" else 100 / _INCH
         found = (round(told.across * factor), round(told.down * factor), 1)
-    return found if 0 < min(found[:2]) and max(found[:2]) < 2**31 else None
+    return found if min(found[:2]) > 0 and max(found[:2]) < 2**31 else None
 
 
 def jfif_density(told: Resolution) -> bytes | None:

@@ -14,7 +14,11 @@ from archivae.images.resolution import Resolution, exif_resolution, jfif_resolut
 PADDING = b"\x00\r\n "
 """Bytes behind a picture that say nothing: some cameras fill up sectors."""
 
-_EXIF, _XMP, _EXTENDED_XMP = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"http://ns.adobe.com/xmp/extension/\x00"
+_EXIF, _XMP, _EXTENDED_XMP = (
+    b"Exif\x00\x00",
+    b"http://ns.adobe.com/xap/1.0/\x00",
+    b"http://ns.adobe.com/xmp/extension/\x00",
+)
 _ICC, _PHOTOSHOP = b"ICC_PROFILE\x00", b"Photoshop 3.0\x00"
 _JFIF, _JFIF_BYTES = b"JFIF\x00", 14
 _ADOBE_BYTES = 12

@@ -70,9 +70,7 @@ def _bad_tables(data: bytes, picture: Layout) -> str:
     for segment in (s for s in picture.segments if s.marker == TABLES):
         at = segment.body
         while at < segment.end:
-            size = 2 if data[at] >= _SECTOR = 512  # bytes of a disk's
-_ZEROS = re.compile(rb"\x00+")
-_SIXTEEN_BITS else 1
+            size = 2 if data[at] >= _SIXTEEN_BITS else 1
             steps = data[at + 1 : at + 1 + size * _COEFFICIENTS]
             if any(steps[n : n + size] == bytes(size) for n in range(0, len(steps), size)):
                 return "a quantisation table has zeros"
