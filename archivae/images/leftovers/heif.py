@@ -1,4 +1,4 @@
-"""What of an AVIF or HEIF isn't stored: auxiliary pictures, thumbnails, other items, properties and boxes (ISO/IEC 23008-12)."""
+"""What of an AVIF or HEIF isn't stored: auxiliary pictures, thumbnails, items, properties, boxes (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 

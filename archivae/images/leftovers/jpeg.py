@@ -6,19 +6,26 @@ import struct
 from collections.abc import Iterator
 from fractions import Fraction
 
+from archivae.images.extended_xmp import EXTENSION, STANDARD
 from archivae.images.metadata import Metadata
 from archivae.images.picture import Raster, Rasters
-from archivae.images.readers.jpeg_segments import APP0, COMMENT, DECODING, Layout, Segment, is_adobe, layout
+from archivae.images.readers.jpeg_segments import (
+    APP0,
+    COMMENT,
+    DECODING,
+    Layout,
+    Segment,
+    bodies,
+    extended_xmp,
+    is_adobe,
+    layout,
+)
 from archivae.images.resolution import Resolution, exif_resolution, jfif_resolution, resolution
 
 PADDING = b"\x00\r\n "
 """Bytes behind a picture that say nothing: some cameras fill up sectors."""
 
-_EXIF, _XMP, _EXTENDED_XMP = (
-    b"Exif\x00\x00",
-    b"http://ns.adobe.com/xap/1.0/\x00",
-    b"http://ns.adobe.com/xmp/extension/\x00",
-)
+_EXIF, _XMP = b"Exif\x00\x00", STANDARD
 _ICC, _PHOTOSHOP = b"ICC_PROFILE\x00", b"Photoshop 3.0\x00"
 _JFIF, _JFIF_BYTES = b"JFIF\x00", 14
 _ADOBE_BYTES = 12
@@ -31,7 +38,7 @@ _KNOWN = {
     (0xE0, b"AVI1"): "AVI1",
     (_APP1, _EXIF): "EXIF",
     (_APP1, _XMP): "XMP",
-    (_APP1, _EXTENDED_XMP): "extended XMP",
+    (_APP1, EXTENSION): "extended XMP",
     (_APP1, b"FLIR\x00"): "FLIR",
     (_APP2, _ICC): "colour profile",
     (_APP2, b"MPF\x00"): "MPF, the index of further pictures",
@@ -80,23 +87,18 @@ def _beside(data: bytes, picture: Layout, raster: Raster) -> Iterator[str]:
 def _carried(data: bytes, picture: Layout, metadata: Metadata) -> set[Segment]:
     """The segments whose content is in ``metadata``, byte for byte."""
     carried: set[Segment] = set()
-    exif = _bodies(data, picture, _APP1, _EXIF)
+    exif = bodies(data, picture, _APP1, _EXIF)
     if b"".join(exif.values()).removeprefix(_EXIF) == metadata.exif:
         carried |= exif.keys()
-    carried |= {s for s, body in _bodies(data, picture, _APP1, _XMP).items() if body == metadata.xmp}
-    profile = _bodies(data, picture, _APP2, _ICC)
+    packets = bodies(data, picture, _APP1, _XMP)
+    carried |= {s for s, body in packets.items() if body == metadata.xmp}
+    if metadata.xmp and metadata.xmp == extended_xmp(data, picture):
+        carried |= {*packets, *bodies(data, picture, _APP1, EXTENSION)}
+    profile = bodies(data, picture, _APP2, _ICC)
     pieces = sorted(profile.values(), key=lambda body: body[:1])  # each is numbered, then says how many there are
     if b"".join(body[2:] for body in pieces) == metadata.icc:
         carried |= profile.keys()
     return carried
-
-
-def _bodies(data: bytes, picture: Layout, marker: int, identifier: bytes) -> dict[Segment, bytes]:
-    return {
-        s: data[s.body + len(identifier) : s.end]
-        for s in picture.segments
-        if s.marker == marker and data.startswith(identifier, s.body)
-    }
 
 
 def _in_segment(data: bytes, segment: Segment) -> Iterator[str]:
@@ -137,7 +139,7 @@ def _other_resolutions(data: bytes, picture: Layout, raster: Raster) -> Iterator
 
 
 def _resolutions(data: bytes, picture: Layout) -> Iterator[tuple[str, Resolution]]:
-    for body in _bodies(data, picture, APP0, b"").values():
+    for body in bodies(data, picture, APP0, b"").values():
         told = jfif_resolution(body) if body.startswith(_JFIF) else None
         if told is not None:
             yield "JFIF", told
@@ -180,7 +182,7 @@ def _in_photoshop(data: bytes, picture: Layout, metadata: Metadata) -> Iterator[
 
 def _resources(data: bytes, picture: Layout) -> tuple[list[tuple[int, bytes]], int]:
     """Numbers and bodies of Photoshop's resources, which may go on in the next segment; and how many bytes are none."""
-    block = b"".join(_bodies(data, picture, _APP13, _PHOTOSHOP).values())
+    block = b"".join(bodies(data, picture, _APP13, _PHOTOSHOP).values())
     resources: list[tuple[int, bytes]] = []
     at = 0
     while at + 12 <= len(block) and block.startswith(_SIGNATURES, at):

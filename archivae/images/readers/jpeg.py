@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archivae.errors import DamagedPictureError, UnsupportedPictureError
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.frames import OpenFrame, read_frames
 from archivae.images.readers.jpeg_damage import damage_of
-from archivae.images.readers.jpeg_segments import START_OF_FRAME, Layout, layout
+from archivae.images.readers.jpeg_segments import START_OF_FRAME, Layout, extended_xmp, layout
 from archivae.images.readers.modes import load_raster
 
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
@@ -27,10 +29,12 @@ def read_jpeg(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         image = open_frame()
         start = int(getattr(image, "offset", 0))  # of a further picture
         raster, damage = load_raster(lambda: image, options)
-        damage = damage or damage_of(data, layout(data, start))
+        picture = layout(data, start)
+        damage = damage or damage_of(data, picture)
         if damage and not options.tolerant:
             raise DamagedPictureError(f"decoding JPEG failed: {damage}; look for another copy, or read it --tolerant")
-        return raster, damage
+        xmp = extended_xmp(data, picture)
+        return (replace(raster, metadata=replace(raster.metadata, xmp=xmp)) if xmp else raster), damage
 
     return read_frames(data, "JPEG", options, max_pixels, to_raster)
 

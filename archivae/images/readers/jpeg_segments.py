@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from archivae.images.extended_xmp import EXTENSION, STANDARD, joined
+
 SCAN, END, COMMENT, APP0 = 0xDA, 0xD9, 0xFE, 0xE0
+_APP1 = 0xE1
 TABLES = 0xDB
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
@@ -40,7 +43,8 @@ class Layout:
 
 def layout(data: bytes, start: int = 0) -> Layout:
     """The segments of the picture that begins at ``start``; up to where the file is cut short."""
-    segments, stray = [], 0
+    segments: list[Segment] = []
+    stray = 0
     for segment in _walk(data, start + 2):
         stray += segment.start - (segments[-1].end if segments else start + 2)
         if segment.marker == END:
@@ -53,6 +57,22 @@ def bare(data: bytes, picture: Layout) -> bytes:
     """The picture as a file of nothing but what it takes to decode it."""
     kept = [data[s.start : s.end] for s in picture.segments if s.marker in DECODING or is_adobe(data, s)]
     return b"".join([b"\xff\xd8", *kept, b"\xff\xd9" if picture.is_ended else b""])
+
+
+def bodies(data: bytes, picture: Layout, marker: int, identifier: bytes) -> dict[Segment, bytes]:
+    """What stands behind an identifier, by the segments that begin with it."""
+    return {
+        s: data[s.body + len(identifier) : s.end]
+        for s in picture.segments
+        if s.marker == marker and data.startswith(identifier, s.body)
+    }
+
+
+def extended_xmp(data: bytes, picture: Layout) -> bytes | None:
+    """A packet of XMP too large for one segment, put together; None where there is none, or not all of it."""
+    packets = bodies(data, picture, _APP1, STANDARD)
+    pieces = bodies(data, picture, _APP1, EXTENSION).values()
+    return joined(next(iter(packets.values())), pieces) if packets and pieces else None
 
 
 def _walk(data: bytes, at: int) -> Iterator[Segment]:
