@@ -23,7 +23,7 @@ def write_deep_png(samples: np.ndarray, chunks: tuple[Chunk, ...] = ()) -> bytes
     deflater = zlib.compressobj(6)
     pixels = b"".join([*(deflater.compress(rows) for rows in _filtered(samples)), deflater.flush()])
     every = [(b"IHDR", header), *chunks, (b"IDAT", pixels), (b"IEND", b"")]
-    return _SIGNATURE + b"".join(_chunk(name, body) for name, body in every)
+    return _SIGNATURE + b"".join(png_chunk(name, body) for name, body in every)
 
 
 def _filtered(samples: np.ndarray) -> Iterator[bytes]:
@@ -46,5 +46,6 @@ def _paeth(left: np.ndarray, up: np.ndarray, corner: np.ndarray) -> np.ndarray:
     return np.where((to_left <= to_up) & (to_left <= to_corner), left, up_or_corner)
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk with its length and checksum."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from archivae.images.colour import from_srgb
+from archivae.images.extended_xmp import MOST_STANDARD
 from archivae.images.notes import Notes, changed, lost, said
 from archivae.images.picture import Picture
-from archivae.images.writing import OutputFormat
+from archivae.images.writing import JPEG_LARGEST, OutputFormat
 
 _WITH_ALPHA = ("png", "webp")
 _WITH_FRAMES = ("png", "webp")
@@ -39,7 +40,23 @@ def _fit_frame(picture: Picture, format: OutputFormat, restore_profile: bool) ->
     if picture.metadata.iptc and format not in _WITH_IPTC:
         picture = _noted(picture, lost(f"IPTC, for which {format} has no place"))
         picture = replace(picture, metadata=replace(picture.metadata, iptc=b""))
+    if format == "jpeg":
+        picture = _fit_blocks(picture)
     return replace(picture, metadata=replace(picture.metadata, source_icc=b""))
+
+
+def _fit_blocks(picture: Picture) -> Picture:
+    """A JPEG's segments hold less than other formats: what they can't hold is dropped; XMP goes on in an extension."""
+    metadata = picture.metadata
+    for name, most in JPEG_LARGEST.items():
+        size = len(getattr(metadata, name))
+        if size > most:
+            metadata = replace(metadata, **{name: b""})
+            picture = _noted(picture, lost(f"{name.upper()} of {size:,} bytes, as jpeg holds at most {most:,}"))
+    size = len(metadata.xmp)
+    if size > MOST_STANDARD:
+        picture = _noted(picture, changed(f"XMP of {size:,} bytes written as extended XMP"))
+    return replace(picture, metadata=metadata)
 
 
 def _fit_depth(picture: Picture, format: OutputFormat) -> Picture:

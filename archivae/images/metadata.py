@@ -28,19 +28,7 @@ TIFF_DESCRIPTIVE = frozenset(
     }
 )  # fmt: skip
 
-_TIFF_UNKEPT = {
-    ExifTags.Base.DocumentName: "document name",
-    ExifTags.Base.PageName: "page name",
-    ExifTags.Base.ImageResources: "Photoshop resources",
-}
-
-# Resources of Photoshop's block: the IPTC records; the resolution and IPTC's checksum, which follow from the rest.
-_PHOTOSHOP_IPTC, _PHOTOSHOP_COMPUTED = 0x0404, (0x03ED, 0x0425)
-
-_PNG_XMP = "XML:com.adobe.xmp"
-# ImageMagick's ways to put a block into a PNG's texts.
-_PNG_EXIF = ("Raw profile type exif", "Raw profile type APP1")
-_PNG_IPTC = ("Raw profile type iptc",)
+_PHOTOSHOP_IPTC = 0x0404  # the resource of Photoshop's block that holds the records
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +82,8 @@ def made_upright(metadata: Metadata) -> Metadata:
     return replace(metadata, exif=bytes(exif), xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", metadata.xmp))
 
 
-def unkept(image: Image.Image) -> tuple[str, ...]:
-    """Names of what else the file said about the picture that ``Metadata`` has no place for (densities aside)."""
-    names = ["comment"] if image.info.get("comment") else []
-    resources = image.info.get("photoshop") or {}
-    names += ["Photoshop resources"] if set(resources) - {_PHOTOSHOP_IPTC, *_PHOTOSHOP_COMPUTED} else []
-    names += [f"PNG {key}" for key in ("gamma", "chromaticity") if key in image.info]
-    read = [key for key in (*_PNG_EXIF, *_PNG_IPTC) if _raw_profile(image, (key,))]
-    names += [f"text {key!r}" for key in sorted(_texts(image)) if key not in (_PNG_XMP, *read)]
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        names += [name for tag, name in _TIFF_UNKEPT.items() if tag in image.tag_v2]
-    return tuple(names)
-
-
-def _texts(image: Image.Image) -> dict[str, str]:
-    """A PNG's texts; none if it is cut short, where Pillow doesn't get to them."""
-    try:
-        return getattr(image, "text", {})
-    except AssertionError:
-        return {}
-
-
 def _plain_exif(image: Image.Image) -> bytes:
     exif = image.info.get("exif") or b""
-    exif = exif or _raw_profile(image, _PNG_EXIF)
     while exif.startswith(b"Exif\x00\x00"):
         exif = exif[6:]
     return exif
@@ -129,20 +95,7 @@ def _iptc(image: Image.Image) -> bytes:
         if isinstance(records, tuple):  # told to be of LONGs, which some writers say of plain bytes
             records = struct.pack(f"{(image.tag_v2.prefix == b'II' and '<') or '>'}{len(records)}I", *records)
         return bytes(records)
-    records = (image.info.get("photoshop") or {}).get(_PHOTOSHOP_IPTC, b"")
-    return bytes(records) or _raw_profile(image, _PNG_IPTC)
-
-
-def _raw_profile(image: Image.Image, keys: tuple[str, ...]) -> bytes:
-    """The block of the first such text: hexadecimal after three lines of heading. None if damaged, or XMP by that name."""
-    for key in keys:
-        try:
-            block = bytes.fromhex("".join(str(image.info.get(key, "")).split("\n")[3:]))
-        except ValueError:
-            continue
-        if block and not block.startswith(b"http:"):
-            return block
-    return b""
+    return bytes((image.info.get("photoshop") or {}).get(_PHOTOSHOP_IPTC, b""))
 
 
 def tiff_exif(source: Image.Exif) -> bytes:

@@ -15,6 +15,7 @@ from archivae.images.notes import NO_NOTES, Notes, changed, lost, said
 from archivae.images.orienting import turned_upright
 from archivae.images.picture import OwnBytes, Picture, Raster, Rasters, ReadOptions, Sequence
 from archivae.images.stripping import without_metadata, without_place
+from archivae.images.thumbnails import with_thumbnail_turned
 
 
 def assemble(rasters: Rasters, format: str, options: ReadOptions) -> Picture:
@@ -43,7 +44,7 @@ def _whole_notes(rasters: Rasters, options: ReadOptions) -> Notes:
 
 def prepare(raster: Raster, format: str, options: ReadOptions) -> Picture:
     """One frame."""
-    metadata, turn = _orientation(raster)
+    metadata, turn, thumbnail_notes = _orientation(raster)
     samples = turned_upright(raster.samples, 1 if raster.upright else turn)
     keeps_deep = options.keeps_depth and raster.colours != "cmyk" and samples.dtype in DEEP_TYPES
     eight, depth_notes = to_eight_bits(samples, raster.largest, raster.linear)
@@ -60,18 +61,23 @@ def prepare(raster: Raster, format: str, options: ReadOptions) -> Picture:
         _stripped(metadata, options),
         raster.notes
         + changed(*([f"orientation {turn} applied"] if turn != 1 else []), *depth_notes, *alpha_note)
-        + colour_notes,
+        + colour_notes
+        + thumbnail_notes,
         alpha=alpha,
         deep=_frozen(samples) if keeps_deep else None,
         largest=raster.largest if samples.dtype == np.uint16 else 65535,
     )
 
 
-def _orientation(raster: Raster) -> tuple[Metadata, int]:
-    """Metadata that says upright, and which orientation that took."""
-    turn = raster.turned if raster.upright else orientation(raster.metadata)
-    said = orientation(raster.metadata)
-    return (made_upright(raster.metadata) if turn != 1 or said != 1 else raster.metadata), turn
+def _orientation(raster: Raster) -> tuple[Metadata, int, Notes]:
+    """Metadata that says upright, with its thumbnail; which orientation that took; and what became of the thumbnail."""
+    told = orientation(raster.metadata)
+    turn = raster.turned if raster.upright else told
+    if turn == told == 1:
+        return raster.metadata, 1, NO_NOTES
+    upright = made_upright(raster.metadata)
+    exif, notes = with_thumbnail_turned(upright.exif, turn)
+    return replace(upright, exif=exif), turn, notes
 
 
 def _alpha(raster: Raster, turn: int, deep: bool) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archivae.errors import DamagedPictureError
+from archivae.images.leftovers import with_leftovers
 from archivae.images.library_output import library_lines
 from archivae.images.notes import said
 from archivae.images.picture import DEFAULT_OPTIONS, MAX_PIXELS, Picture, ReadOptions
@@ -27,5 +28,6 @@ def open_picture(data: bytes, *, max_pixels: int = MAX_PIXELS, options: ReadOpti
     """
     kind = sniff(data)
     with library_lines() as lines, pillow_errors_as(DamagedPictureError, f"decoding {kind}"):
-        picture = assemble(READERS[kind](data, options, max_pixels), kind.lower(), options)
+        rasters = with_leftovers(data, kind, READERS[kind](data, options, max_pixels))
+        picture = assemble(rasters, kind.lower(), options)
     return replace(picture, notes=picture.notes + said(*lines)) if lines else picture

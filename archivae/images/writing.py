@@ -11,10 +11,12 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from archivae.errors import UsageError
-from archivae.images.deep_png import write_deep_png
+from archivae.images.deep_png import png_chunk, write_deep_png
+from archivae.images.extended_xmp import segments
 from archivae.images.metadata import Metadata
 from archivae.images.picture import Picture
 from archivae.images.pillow import to_image, with_alpha
+from archivae.images.resolution import dots_per_metre, exif_resolution, jfif_density
 
 OutputFormat = Literal["png", "jpeg", "webp"]
 
@@ -23,15 +25,19 @@ ENDINGS: dict[OutputFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".web
 # The longest side each format can hold, where it is less than a picture may have.
 LONGEST_SIDE: dict[str, int] = {"jpeg": 65_500, "webp": 16_383}
 
-# What JPEG's segments of 65,533 bytes leave for each block; a profile may be spread over 255 of them.
-_JPEG_LARGEST = {"EXIF": 65_533 - 6, "XMP": 65_533 - 29, "ICC profile": 255 * (65_533 - 14), "IPTC": 65_533 - 27}
+# What JPEG's segments of 65,533 bytes leave for a block; a profile may be spread over 255 of them.
+JPEG_LARGEST = {"exif": 65_533 - 6, "icc": 255 * (65_533 - 14), "iptc": 65_533 - 27}
+"""By the fields of `Metadata`; XMP goes on in an extension."""
 
 # An iTXt chunk's keyword, then: not compressed, no language, no translated keyword.
 _PNG_XMP_HEADER = b"XML:com.adobe.xmp\x00\x00\x00\x00\x00"
+_PNG_HEADER = 33  # bytes of the signature and IHDR
 # A zTXt chunk's keyword, then: deflated.
 _PNG_IPTC_HEADER = b"Raw profile type iptc\x00\x00"
 _PNG_ICC_HEADER = b"ICC Profile\x00\x00"
 # Photoshop's block in an APP13 segment, then its one resource: signature, number of IPTC, no name.
+_APP1, _APP13 = 0xE1, 0xED
+_JFIF_DENSITY = 13  # where its unit stands: the marker of the start, marker and length, "JFIF", zero, version
 _JPEG_IPTC_HEADER = b"Photoshop 3.0\x008BIM\x04\x04\x00\x00"
 
 
@@ -68,7 +74,16 @@ def _write_png(picture: Picture) -> bytes:
     for name, body in _png_texts(metadata):
         chunks.add(name, body)
     options = {"exif": metadata.exif or None, "icc_profile": metadata.icc or None}
-    return _save(picture, "PNG", compress_level=6, pnginfo=chunks, **options)
+    file = _save(picture, "PNG", compress_level=6, pnginfo=chunks, **options)
+    added = b"".join(png_chunk(name, body) for name, body in _png_density(metadata))
+    return file[:_PNG_HEADER] + added + file[_PNG_HEADER:]
+
+
+def _png_density(metadata: Metadata) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunk of the density that EXIF tells."""
+    told = exif_resolution(metadata.exif)
+    dots = None if told is None else dots_per_metre(told)
+    return () if dots is None else ((b"pHYs", struct.pack(">IIB", *dots)),)
 
 
 def _png_texts(metadata: Metadata) -> tuple[tuple[bytes, bytes], ...]:
@@ -84,7 +99,7 @@ def _png_texts(metadata: Metadata) -> tuple[tuple[bytes, bytes], ...]:
 def _png_chunks(metadata: Metadata) -> tuple[tuple[bytes, bytes], ...]:
     icc = [(b"iCCP", _PNG_ICC_HEADER + zlib.compress(metadata.icc))] if metadata.icc else []
     exif = [(b"eXIf", metadata.exif)] if metadata.exif else []
-    return (*icc, *_png_texts(metadata), *exif)
+    return (*_png_density(metadata), *icc, *_png_texts(metadata), *exif)
 
 
 def _full_scale(picture: Picture) -> np.ndarray:
@@ -98,22 +113,37 @@ def _full_scale(picture: Picture) -> np.ndarray:
 
 def _write_jpeg(picture: Picture) -> bytes:
     metadata = picture.metadata
-    blocks = {"EXIF": metadata.exif, "XMP": metadata.xmp, "ICC profile": metadata.icc, "IPTC": metadata.iptc}
-    for name, block in blocks.items():
-        if len(block) > _JPEG_LARGEST[name]:
+    for name, most in JPEG_LARGEST.items():
+        size = len(getattr(metadata, name))
+        if size > most:
             raise UsageError(
-                f"expected at most {_JPEG_LARGEST[name]:,} bytes of {name} for jpeg, found {len(block):,}; write png instead"
+                f"{size:,} bytes of {name.upper()} are more than the {most:,} of a jpeg; write png instead"
             )
     exif = b"Exif\x00\x00" + metadata.exif if metadata.exif else b""
-    options = {"exif": exif, "xmp": metadata.xmp or None, "icc_profile": metadata.icc or None}
-    return _save(picture, "JPEG", quality=95, subsampling=0, extra=_jpeg_iptc(metadata.iptc), **options)
+    xmp = [_jpeg_segment(_APP1, body) for body in segments(metadata.xmp)] if metadata.xmp else []
+    extra = b"".join([*xmp, _jpeg_iptc(metadata.iptc)])
+    options = {"exif": exif, "icc_profile": metadata.icc or None, "extra": extra}
+    return _with_density(_save(picture, "JPEG", quality=95, subsampling=0, **options), metadata)
+
+
+def _with_density(jpeg: bytes, metadata: Metadata) -> bytes:
+    """The density that EXIF tells put into the JFIF segment, which comes first."""
+    told = exif_resolution(metadata.exif)
+    density = None if told is None else jfif_density(told)
+    if density is None:
+        return jpeg
+    return jpeg[:_JFIF_DENSITY] + density + jpeg[_JFIF_DENSITY + len(density) :]
+
+
+def _jpeg_segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
 
 
 def _jpeg_iptc(iptc: bytes) -> bytes:
     if not iptc:
         return b""
     body = _JPEG_IPTC_HEADER + struct.pack(">I", len(iptc)) + iptc + b"\x00" * (len(iptc) % 2)
-    return b"\xff\xed" + struct.pack(">H", 2 + len(body)) + body
+    return _jpeg_segment(_APP13, body)
 
 
 def _write_webp(picture: Picture) -> bytes:

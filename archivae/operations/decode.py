@@ -144,9 +144,7 @@ def picture_file(stream: Bitstream, picture: Picture, format: OutputFormat, rest
     return write_picture(fit(picture, format, restore_profile), format)
 
 
-def notes_on_writing(
-    stream: Bitstream, picture: Picture, format: OutputFormat, restore_profile: bool = False
-) -> Notes:
+def notes_on_writing(stream: Bitstream, picture: Picture, format: OutputFormat, restore_profile: bool = False) -> Notes:
     """What is to be said of the file that `picture_file` gives."""
     return picture.notes if is_own(stream, picture, format) else fit(picture, format, restore_profile).notes
 

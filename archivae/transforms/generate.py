@@ -13,6 +13,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from archivae.images import ENDINGS, OutputFormat
+from archivae.images.notes import said
 from archivae.operations.files import pixels_file
 from archivae.operations.generate import Order, Pixels
 from archivae.operations.sheet import sheet
@@ -131,7 +132,9 @@ def generate_chunk(job: GenerationJob, chunk: int, done: frozenset[str] = frozen
     if job.shards:
         members = [picture_name(number, job.format) for number in job.order.numbers(chunk)]
         note = f"{len(members)} pictures, {members[0]} to {members[-1]}"
-        return [Item(_source(job, names[0]), names[0], data=_tar(members, files), facts=replace(facts, notes=(note,)))]
+        return [
+            Item(_source(job, names[0]), names[0], data=_tar(members, files), facts=replace(facts, notes=said(note)))
+        ]
     return [
         Item(_source(job, name), name, status="skipped")
         if name in done

@@ -23,7 +23,7 @@ def read_hdr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         raise DamagedPictureError("expected a resolution after the header of a Radiance HDR file, found none")
     check_size(int(header[2]), int(header[4]), max_pixels)
     samples = decode("hdr", data, None, "a Radiance HDR file")
-    return Rasters(Raster(samples, "rgb", linear=True, notes=lost("header lines")))
+    return Rasters(Raster(samples, "rgb", linear=True))
 
 
 def read_exr(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:

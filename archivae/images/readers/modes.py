@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from archivae.errors import UnsupportedPictureError
-from archivae.images.metadata import read_metadata, unkept
+from archivae.images.metadata import read_metadata
 from archivae.images.notes import NO_NOTES, Notes, changed, lost
 from archivae.images.picture import CHANNELS, Colours, Raster, ReadOptions
 from archivae.images.pillow import split_alpha
@@ -63,7 +63,7 @@ def load_raster(
         metadata=read_metadata(image),
         upright=upright,
         reduced_from=bits if bits > 8 * samples.itemsize or (bits > 8 and not deep) else 0,
-        notes=lost(*unkept(image)) + _sample_notes(image, largest) + _NOTES.get(image.mode, NO_NOTES),
+        notes=_sample_notes(image, largest) + _NOTES.get(image.mode, NO_NOTES),
     )
     return raster, damage
 

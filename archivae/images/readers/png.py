@@ -9,13 +9,12 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from archivae.errors import DamagedPictureError
-from archivae.images.metadata import read_metadata, unkept
-from archivae.images.notes import lost
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.colour_numbers import chunk_numbers, taken_as_srgb
 from archivae.images.readers.deep import load_deep
 from archivae.images.readers.frames import OpenFrame, load, read_frames
 from archivae.images.readers.modes import load_raster
+from archivae.images.readers.png_chunks import beside, without_texts
 from archivae.images.sizes import check_size
 
 _WIDTH, _BIT_DEPTH = 16, 24  # offsets: signature 8, chunk length and name 8, width 4, height 4
@@ -25,30 +24,29 @@ def read_png(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     """Samples of 16 bits come whole; those of less than 8 are scaled by Pillow, with a note."""
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (_WIDTH, _WIDTH + 4))
     check_size(height, width, max_pixels)  # before its checksums are looked at, which takes time
-    broken = _broken_checksum(data)
+    whole = data
+    data, damaged_text = without_texts(whole)
+    broken = damaged_text or _broken_checksum(data)
     if broken and not options.tolerant:
-        raise DamagedPictureError(f"decoding PNG failed: {_said(broken)}") from broken
+        raise DamagedPictureError(f"decoding PNG failed: {broken}")
     bits, head = data[_BIT_DEPTH], data[: data.find(b"IDAT")]
+    metadata = beside(whole)
 
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
         raster, damage = _to_raster(open_frame, options, bits, animated=b"acTL" in head)
-        return taken_as_srgb(raster, chunk_numbers(head)), damage
+        return taken_as_srgb(replace(raster, metadata=metadata), chunk_numbers(head)), damage
 
     rasters = read_frames(data, "PNG", options, max_pixels, to_raster)
-    return rasters if not broken or rasters.damage else replace(rasters, damage=_said(broken))
+    return rasters if not broken or rasters.damage else replace(rasters, damage=broken)
 
 
-def _broken_checksum(data: bytes) -> Exception | None:
-    """Pillow decodes pixels without looking at their checksums: a flipped bit would be archived for good."""
+def _broken_checksum(data: bytes) -> str:
+    """What is damaged. Pillow decodes pixels without looking at checksums: a flipped bit would be archived for good."""
     try:
         Image.open(io.BytesIO(data), formats=["PNG"]).verify()
     except Exception as error:
-        return error
-    return None
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _to_raster(open_frame: OpenFrame, options: ReadOptions, bits: int, animated: bool) -> tuple[Raster, str]:
@@ -69,8 +67,6 @@ def _to_raster(open_frame: OpenFrame, options: ReadOptions, bits: int, animated:
             "rgb" if colour_channels == 3 else "grey",
             largest=65535,
             alpha=alpha,
-            metadata=read_metadata(image),
-            notes=lost(*unkept(image)),
         ),
         damage,
     )
