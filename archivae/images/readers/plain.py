@@ -1,4 +1,4 @@
-"""Formats that Pillow reads by itself: WebP, AVIF, GIF, BMP."""
+"""Formats that Pillow reads by itself: WebP, AVIF, GIF."""
 
 from __future__ import annotations
 
@@ -20,14 +20,6 @@ def read_webp(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
 
 def read_gif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     return read_frames(data, "GIF", options, max_pixels, load_raster)
-
-
-def read_bmp(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
-    def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
-        image = open_frame()
-        return load_raster(lambda: image, options, largest=1 if image.mode == "1" else 255)
-
-    return read_frames(data, "BMP", options, max_pixels, to_raster)
 
 
 def read_avif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:

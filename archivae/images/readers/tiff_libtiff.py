@@ -1,7 +1,7 @@
 """The kinds of TIFF that libtiff decodes, through Pillow: JPEG, fax, and chroma of its own resolution.
 
 Of those imagecodecs passes over damage without a word, or can't decode them. What libtiff says of one on standard error is
-damage, but for what it calls a warning; a warning of libjpeg's is damage, too: it fills up with grey what is missing.
+damage, but for its warnings of tags: its decoders, and libjpeg, warn where they fill up what is missing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from archivae.images.readers.tiff_layout import UNSIGNED, YCBCR, Layout
 from archivae.images.readers.tiff_tags import orientation_of
 
 _FAX, _OLD_JPEG, _JPEG = (2, 3, 4, 32771), 6, 7
-_HARMLESS = re.compile(r"^(?!JPEGLib).*: Warning, ")
+_HARMLESS = re.compile(r"^_?TIFF[^:]*: Warning, ")  # of tags; decoders warn of pixels that they made up
 _JPEG_BITS = 8
 
 

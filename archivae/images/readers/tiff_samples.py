@@ -92,7 +92,7 @@ def _in_place(data: bytes, page: Any, wanted: list[int]) -> np.ndarray | None:
     height, width, dtype = page.imagelength, page.imagewidth, np.dtype(page.parent.byteorder + page.dtype.char)
     plain = page.compression == _UNCOMPRESSED and page.predictor == 1 and page.fillorder == 1 and not page.is_tiled
     whole = wanted == list(range(page.samplesperpixel)) and (page.planarconfig != _PLANES or len(wanted) == 1)
-    if not (plain and whole and dtype.isnative and page.bitspersample == 8 * dtype.itemsize):
+    if not (page.dataoffsets and plain and whole and dtype.isnative and page.bitspersample == 8 * dtype.itemsize):
         return None
     row = width * len(wanted) * dtype.itemsize
     starts = [page.dataoffsets[0] + top * row for top in range(0, height, page.rowsperstrip)]

@@ -1,0 +1,78 @@
+"""TIFFs that libtiff decodes for us: fax, JPEG, chroma of its own resolution, made by libtiff's own tools."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from archivae.images.orienting import turned_upright
+from tests.second_reader.case import Case, made_from
+from tests.second_reader.tiffs import samples, written
+from tests.second_reader.tools import by_libtiff, by_vips, ran
+from tests.samples import photo
+
+
+def libtiffs() -> Iterator[Case]:
+    yield from _fax()
+    yield from _jpeg()
+    yield from _ycbcr()
+
+
+def _copied(data: bytes, *options: str) -> bytes:
+    return ran("tiffcp", data, ".tif", ".tif", *options, "{in}", "{out}")
+
+
+def _fax() -> Iterator[Case]:
+    values = samples("bool", 1)
+    for codec, white_is_zero, orientation in itertools.product(("g3:1d", "g3:2d", "g4"), (False, True), (1, 6)):
+        data = _copied(
+            written(values, photometric="miniswhite" if white_is_zero else "minisblack", extratags=[(274, 3, 1, orientation, True)]),
+            "-c", codec, "-r", "10",
+        )  # fmt: skip
+        seen = (~values if white_is_zero else values).astype(np.uint8) * 255
+        truth = made_from(np.ascontiguousarray(turned_upright(seen, orientation)))
+        name = f"TIFF {codec}{' white is zero' if white_is_zero else ''} orientation {orientation}"
+        yield Case(name, data, truth)
+        yield Case(f"{name} cut", data[:300], truth, broken=True)
+        broken = bytearray(data)
+        broken[60:64] = b"\x55\xaa\x55\xaa"
+        yield Case(f"{name} overwritten", bytes(broken), truth, broken=True)
+
+
+def _jpeg() -> Iterator[Case]:
+    rgb, grey = photo(64, 96), photo(64, 96)[:, :, 0]
+    inks = np.dstack([rgb, 255 - grey])
+    plain = {
+        "grey": written(grey, photometric="minisblack", rowsperstrip=16),
+        "rgb": written(rgb, photometric="rgb", rowsperstrip=16),
+        "tiles": written(rgb, photometric="rgb", tile=(32, 32)),
+        "turned": written(rgb, photometric="rgb", rowsperstrip=16, extratags=[(274, 3, 1, 6, True)]),
+    }
+    for name, data in plain.items():
+        for codec in ("jpeg:95", "jpeg:r:95"):
+            made = _copied(data, "-c", codec)
+            yield Case(f"TIFF {codec} {name}", made, by_vips, within=2)
+            cut = bytearray(made)
+            cut[500:900] = bytes(400)
+            yield Case(f"TIFF {codec} {name} zeroed", bytes(cut), by_vips, broken=True)
+    yield Case("TIFF jpeg inks", written(inks, photometric="separated", compression="jpeg"), by_vips)
+    planes = written(
+        rgb.transpose(2, 0, 1),
+        photometric="rgb",
+        planarconfig="separate",
+        compression="jpeg",
+        compressionargs={"level": 95},
+    )
+    yield Case("TIFF jpeg planes", planes, made_from(rgb), within=30)
+
+
+def _ycbcr() -> Iterator[Case]:
+    data = written(photo(64, 96), photometric="rgb")
+    for across, down, codec in itertools.product("124", "124", ("none", "lzw", "packbits")):
+        try:
+            made = ran("rgb2ycbcr", data, ".tif", ".tif", "-h", across, "-v", down, "-c", codec, "{in}", "{out}")
+        except Exception:  # a combination that the tool doesn't write
+            continue
+        yield Case(f"TIFF YCbCr {across}x{down} {codec}", made, by_libtiff, within=2)
