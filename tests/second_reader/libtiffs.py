@@ -36,9 +36,11 @@ def _fax() -> Iterator[Case]:
         name = f"TIFF {codec}{' white is zero' if white_is_zero else ''} orientation {orientation}"
         yield Case(name, data, truth)
         yield Case(f"{name} cut", data[:300], truth, broken=True)
+        if orientation != 1:
+            continue  # tiff2rgba leaves pictures as they lie
         broken = bytearray(data)
         broken[60:64] = b"\x55\xaa\x55\xaa"
-        yield Case(f"{name} overwritten", bytes(broken), truth, broken=True)
+        yield Case(f"{name} overwritten", bytes(broken), by_libtiff, broken=True)  # other codes may be as good
 
 
 def _jpeg() -> Iterator[Case]:
