@@ -60,6 +60,11 @@ class ManifestRow:
     seconds: float = 0.0  # of work
     written: float  # seconds since 1970, UTC
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All of them, of what is lost first."""
+        return self.lost + self.changed + self.said
+
     def __post_init__(self) -> None:
         for field, allowed in _ALLOWED.items():
             if getattr(self, field) not in allowed:
