@@ -19,9 +19,11 @@ def to_eight_bits(samples: np.ndarray, largest: int, linear: bool = False) -> tu
     """
     if samples.dtype == np.uint8 and largest == 255:
         return samples, ()
+    if linear:
+        return _from_light(samples, largest)
     if np.issubdtype(samples.dtype, np.unsignedinteger):
         return _from_unsigned(samples, largest)
-    return _from_light(samples) if linear else _from_values(samples)
+    return _from_values(samples)
 
 
 def _from_unsigned(samples: np.ndarray, largest: int) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -52,12 +54,13 @@ def _from_values(samples: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     return reduced, (*notes, f"{said} ({_level(errors, samples.size)})")
 
 
-def _from_light(samples: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+def _from_light(samples: np.ndarray, largest: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    full = largest if samples.dtype.kind == "u" else 1
     finite, notes = _finite(samples)
-    clipped = int(((finite < 0) | (finite > 1)).sum())
+    clipped = int(((finite < 0) | (finite > full)).sum())
     reduced = np.empty(samples.shape, np.uint8)
     for rows in _strips(finite):
-        light = np.clip(finite[rows], 0, 1)
+        light = np.clip(finite[rows] / np.float32(full), 0, 1)
         reduced[rows] = np.rint(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055))
     share = f", {clipped / samples.size:.2%} of the samples clipped" if clipped else ""
     return reduced, (*notes, f"linear light reduced to 8 bits of sRGB{share}")

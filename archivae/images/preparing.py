@@ -105,6 +105,8 @@ def _to_srgb(
         return _inks(pixels, metadata)
     if not icc or as_stored:
         return pixels, metadata, NO_NOTES
+    if raster.linear:  # its curve is undone already
+        return pixels, replace(metadata, icc=b"", source_icc=icc), NO_NOTES
     profile = read_profile(icc, raster.colours)
     if profile is None:
         return pixels, metadata, said("colour profile kept, but damaged or of other colours: not applied")

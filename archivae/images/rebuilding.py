@@ -1,64 +1,30 @@
 """JPEG files without loss through JPEG XL's reversible transcode: about a fifth smaller, the same bytes back.
 
-Lossless rebuilding of JPEG: ISO/IEC 18181-1, annex on reconstruction; by libjxl through pillow-jxl-plugin (archivae[jxl]).
+Lossless rebuilding of JPEG: ISO/IEC 18181-1, annex on reconstruction; by libjxl through imagecodecs.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
-from functools import lru_cache
-from typing import Any
+import imagecodecs
 
-from PIL import Image
-
-from archivae.errors import CorruptBitstreamError, UnsupportedBitstreamError
-
-_EFFORT = 7
+from archivae.errors import CorruptBitstreamError
 
 
 def pack_jpeg(data: bytes) -> bytes | None:
-    """A JPEG XL file that rebuilds ``data``; None where there is no plugin, or it can't be done with this JPEG.
+    """A JPEG XL file that rebuilds ``data``; None where that can't be done with this JPEG.
 
     What is returned has been rebuilt and compared.
     """
-    plugin = _plugin()
-    if plugin is None:
-        return None
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-            size, mode = image.size, "L" if image.mode == "L" else "RGB"
-        encoder = plugin.Encoder(
-            mode=mode, lossless=True, quality=100, decoding_speed=0, effort=_EFFORT,
-            use_container=True, use_original_profile=True, num_threads=0,
-        )  # fmt: skip
-        packed = bytes(encoder(data, *size, jpeg_encode=True))
+        packed = bytes(imagecodecs.jpegxl_encode_jpeg(data))
         return packed if unpack_jpeg(packed) == data else None
-    except BaseException as error:  # libjxl refuses what it can't rebuild; the plugin may panic, which is no Exception
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
-            raise
+    except (imagecodecs.JpegxlError, ValueError, CorruptBitstreamError):  # libjxl refuses what it can't rebuild
         return None
 
 
 def unpack_jpeg(packed: bytes) -> bytes:
-    """The JPEG file. CorruptBitstreamError for damage, UnsupportedBitstreamError where the plugin is missing."""
-    plugin = _plugin()
-    if plugin is None:
-        raise UnsupportedBitstreamError("the bitstream holds a JPEG packed with JPEG XL: install archivae[jxl]")
+    """The JPEG file. CorruptBitstreamError for damage, and for a JPEG XL file that rebuilds none."""
     try:
-        rebuilt, _, data, *_ = plugin.Decoder(num_threads=0)(packed)
-    except Exception as error:
-        raise CorruptBitstreamError(f"a packed JPEG is damaged: {error}") from error
-    if not rebuilt:
-        raise CorruptBitstreamError(
-            "expected a JPEG XL file that rebuilds a JPEG, found a plain one; the file is altered"
-        )
-    return bytes(data)
-
-
-@lru_cache(maxsize=1)
-def _plugin() -> Any:
-    try:
-        return importlib.import_module("pillow_jxl")
-    except ImportError:
-        return None
+        return bytes(imagecodecs.jpegxl_decode_jpeg(packed))
+    except (imagecodecs.JpegxlError, ValueError) as error:
+        raise CorruptBitstreamError(f"a packed JPEG is damaged: {error}; the file is altered") from error

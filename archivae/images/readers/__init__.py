@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 from archivae.images.picture import Rasters, ReadOptions
 from archivae.images.readers.dicom import read_dicom
+from archivae.images.readers.heif import read_heif
 from archivae.images.readers.jpeg import read_jpeg
+from archivae.images.readers.jpeg2000 import read_jpeg2000
+from archivae.images.readers.jpeg_xl import read_jpeg_xl
 from archivae.images.readers.light import read_exr, read_hdr
 from archivae.images.readers.netpbm import read_netpbm
-from archivae.images.readers.plain import read_avif, read_bmp, read_gif, read_jpeg2000, read_webp
-from archivae.images.readers.plugins import read_heif, read_jpeg_xl
+from archivae.images.readers.plain import read_avif, read_bmp, read_gif, read_webp
 from archivae.images.readers.png import read_png
 from archivae.images.readers.tiff import read_tiff
 

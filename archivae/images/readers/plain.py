@@ -1,10 +1,8 @@
-"""Formats that Pillow reads by itself: WebP, AVIF, GIF, BMP, JPEG 2000."""
+"""Formats that Pillow reads by itself: WebP, AVIF, GIF, BMP."""
 
 from __future__ import annotations
 
 import re
-import struct
-from dataclasses import replace
 
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.colour_numbers import boxed_numbers, taken_as_srgb
@@ -14,9 +12,6 @@ from archivae.images.readers.modes import load_raster
 # An av1C box: size, name, marker and version 1, profile and level, then a byte whose bits 6 and 5 say "deep" and "12 bits".
 _AV1_CONFIGURATION = re.compile(rb"\x00\x00..av1C\x81.(.)", re.DOTALL)
 _AV1_DEEP, _AV1_TWELVE = 0x40, 0x20
-
-_J2K_START = b"\xff\x4f\xff\x51"
-_J2K_COMPONENTS, _J2K_PRECISION = 40, 42  # from the start of the codestream: how many, then 3 bytes for each
 
 
 def read_webp(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
@@ -46,28 +41,8 @@ def read_avif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     return read_frames(data, "AVIF", options, max_pixels, to_raster)
 
 
-def read_jpeg2000(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
-    """Grey of up to 16 bits comes whole, colour in 8."""
-    bits = jpeg2000_bits(data)
-
-    def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
-        raster, damage = load_raster(open_frame, options, bits=bits, largest=2**bits - 1)
-        if raster.samples.itemsize == 2 and bits < 16:  # Pillow has put them into the high bits
-            raster = replace(raster, samples=raster.samples >> (16 - bits))
-        return raster, damage
-
-    return read_frames(data, "JPEG2000", options, max_pixels, to_raster)
-
-
 def avif_bits(data: bytes) -> int:
     flags = [found[1][0] for found in _AV1_CONFIGURATION.finditer(data)]
     if not any(flag & _AV1_DEEP for flag in flags):
         return 8
     return 12 if any(flag & _AV1_TWELVE for flag in flags) else 10
-
-
-def jpeg2000_bits(data: bytes) -> int:
-    start = data.index(_J2K_START)
-    (components,) = struct.unpack_from(">H", data, start + _J2K_COMPONENTS)
-    precisions = data[start + _J2K_PRECISION : start + _J2K_PRECISION + 3 * components : 3]
-    return max((precision & 0x7F) + 1 for precision in precisions)  # the top bit says "signed"

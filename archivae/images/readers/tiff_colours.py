@@ -10,6 +10,7 @@ import numpy as np
 from archivae.errors import DamagedPictureError, UnsupportedPictureError
 from archivae.images.notes import NO_NOTES, Notes, changed, lost
 from archivae.images.picture import Raster
+from archivae.images.readers.straight_alpha import straight
 from archivae.images.readers.tiff_layout import COLOUR_MAP, FLOAT, PALETTE, SIGNED, UNSIGNED, WHITE_IS_ZERO, Layout
 
 _NAMED_BANDS = 8
@@ -39,7 +40,7 @@ def raster_of(stored: np.ndarray, layout: Layout, page: Any) -> Raster:
     alpha = None if layout.alpha is None else samples.values[:, :, -1]
     colours = samples.values[:, :, : layout.channels]
     if layout.premultiplied and alpha is not None:
-        colours = _divided(colours, alpha, 1.0 if colours.dtype == np.float32 else samples.largest)
+        colours = straight(colours, alpha, 1.0 if colours.dtype == np.float32 else samples.largest)
         samples.approximate = True
         samples.notes.append("colours divided by the alpha that they were multiplied by")
     raster = Raster(
@@ -100,15 +101,6 @@ def _inverted(samples: _Samples, layout: Layout) -> np.ndarray:
     inverted = samples.values.copy()
     np.subtract(samples.values.dtype.type(samples.largest), inverted[:, :, :1], out=inverted[:, :, :1])
     return inverted
-
-
-def _divided(colours: np.ndarray, alpha: np.ndarray, opaque: float) -> np.ndarray:
-    divided = np.empty(colours.shape, colours.dtype)
-    for top in range(0, len(colours), _STRIP):
-        share = alpha[top : top + _STRIP, :, None].astype(np.float64) / opaque
-        rows = colours[top : top + _STRIP] / np.where(share > 0, share, 1)
-        divided[top : top + _STRIP] = rows if colours.dtype == np.float32 else np.clip(np.rint(rows), 0, opaque)
-    return divided
 
 
 def _looked_up(raster: Raster, layout: Layout, page: Any) -> Raster:
