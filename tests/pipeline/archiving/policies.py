@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
 from typing import Any
 
+from archivae.operations.codec import named_codec
+from archivae.operations.encode import encode_file
+from archivae.operations.rate import Quality, Rate
 from archivae.pipeline.archiving.ledger import Run
 from archivae.pipeline.archiving.naming import full_name
 from archivae.pipeline.archiving.policy import Policy, parse_policy
 from archivae.pipeline.archiving.run import archive
+from archivae.storage import ManifestRow, stat_object, write_fragment
 from tests.end_to_end.jobs import MODEL, Folder
 
 DAY = 86400.0
@@ -62,3 +67,21 @@ def forge(target: Folder, *forged: dict[str, Any], run: str = "20200101T000000Z-
 def write_policy(path: Path, source: Folder, target: Folder, **words: Any) -> str:
     path.write_text(json.dumps(words_of(source, target, **words)))  # JSON is YAML
     return str(path)
+
+
+def keep(source: Folder, target: Folder, name: str, rate: Rate | None = None) -> None:
+    """Archive one picture of ``source`` as a job would have, without one: its file, the model, its row."""
+    data, codec = source.read(name), named_codec(MODEL, "cpu")
+    encoded = encode_file(data, codec, rate or Quality())
+    file = archived(target, source, name)
+    model = Path(MODEL).read_bytes()
+    target.put({file: encoded.data, f"_archivae/models/{codec.id.hex()}.safetensors": model})
+    found = stat_object(source.path(name))
+    assert found is not None
+    row = ManifestRow(
+        source=found.uri, name=full_name(found.uri), bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
+        fingerprint=found.fingerprint, height=1, width=1, status="done", coding=encoded.coding.name.lower(),
+        archive=target.path(file), archive_bytes=len(encoded.data), psnr=encoded.psnr, operation="encode",
+        options=json.dumps((rate or Quality()).asked()), notes=encoded.notes, run="r", written=time.time(),
+    )  # fmt: skip
+    write_fragment(target.uri, [row])

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from archivae.bitstream import read_bitstream, write_bitstream
 from archivae.models import codec_path
 from archivae.operations.codec import named_codec
 from archivae.operations.encode import encode_file
 from archivae.operations.rate import Lossless, MaxBytes, Quality, Rate, TargetPsnr
+from archivae.pipeline.archiving.run import archive
 from archivae.pipeline.archiving.verification import Claim, Verifier
 from archivae.storage import ManifestRow, read_manifest, write_fragment
-from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_index import ArchiveIndex, write_index
 from archivae.storage.archive_layout import index_uri
 from tests.end_to_end.jobs import MODEL, PHOTOS, Folder
-from tests.pipeline.archiving.policies import DAY, archived, aside, deleting, once, policy
+from tests.pipeline.archiving.policies import DAY, archived, aside, deleting, entries, ledgers, once, policy
 from tests.samples import photo_file
 
 LOSSY = {"a.png": photo_file(192, 192, 11)}
@@ -102,7 +108,7 @@ def test_a_damaged_model_stops_the_purge(disk: Folder, arc: Folder, damage: str)
 
 WORSE: dict[str, tuple[dict[str, Any], Rate, Rate]] = {
     "quality": ({"quality": 80}, Quality(80), Quality(20)),
-    "psnr": ({"target_psnr": 34}, TargetPsnr(34), TargetPsnr(28)),
+    "psnr": ({"target_psnr": 21}, TargetPsnr(21), TargetPsnr(18)),
     "size": ({"max_picture_bytes": 6000}, MaxBytes(6000), MaxBytes(2500)),
     "lossless": ({"lossless": True, "accept_loss": False}, Lossless(), Quality(90)),
 }
@@ -119,11 +125,8 @@ def test_a_worse_file_of_the_same_picture_stops_the_purge(case: str, forged: boo
     arc.put({name: encoded(worse)})
     if forged:
         forge_row(arc, psnr=0.0, coding="learned", notes=())
-        (ledger,) = (name for name in arc.own("runs/") if name.endswith("-removals.jsonl"))
-        arc.put({ledger: arc.read(ledger).replace(b'"psnr": ', b'"psnr": 0.0, "was": ').replace(b', "was": null', b"")})
-        text = arc.read(ledger).decode()
-        start, _, rest = text.partition(', "was": ')
-        arc.put({ledger: (f"{start},{rest.partition(',')[2]}" if rest else text).encode()})
+        (ledger,), (entry,) = ledgers(arc), entries(arc)
+        arc.put({ledger: json.dumps(entry | {"psnr": 0.0}).encode()})
     refuses(disk, arc, asked, "")
     arc.put({name: encoded(good)})
     assert once(asked, after=4 * DAY).purged == 1
@@ -131,19 +134,11 @@ def test_a_worse_file_of_the_same_picture_stops_the_purge(case: str, forged: boo
 
 def test_a_worse_file_with_a_better_header_stops_the_purge(disk: Folder, arc: Folder) -> None:
     """The quality that a file claims is its maker's word: the picture itself is compared."""
-    from io import BytesIO
-
-    from PIL import Image, ImageFilter
-
-    from archivae.bitstream import read_bitstream, write_bitstream
-
     asked = deleting(disk, arc, grace="1d", quality=60)
     once(asked)
-    blurred = BytesIO()
-    Image.open(BytesIO(LOSSY["a.png"])).filter(ImageFilter.GaussianBlur(3)).save(blurred, "png")
     honest = read_bitstream(arc.read(archived(arc, disk, "a.png")))
-    fake = replace(read_bitstream(encoded(Quality(100), blurred.getvalue())), source_sha256=honest.source_sha256)
-    arc.put({archived(arc, disk, "a.png"): write_bitstream(fake)})
+    other = read_bitstream(encoded(Quality(100), photo_file(192, 192, 12)))
+    arc.put({archived(arc, disk, "a.png"): write_bitstream(replace(other, source_sha256=honest.source_sha256))})
     forge_row(arc, psnr=0.0)
     verifier = Verifier(asked)
     (row,) = read_manifest(arc.uri).values()
@@ -166,11 +161,10 @@ def test_a_forged_row_does_not_make_a_worse_file_look_verified(disk: Folder, arc
     "fields",
     [
         lambda place: {"archive": f"{place}/elsewhere/a.avae"},
-        lambda place: {"name": "other", "archive": f"{place}/elsewhere/a.avae"},
         lambda place: {"name": "../elsewhere/a", "archive": f"{place}/elsewhere/a.avae"},
         lambda place: {"archive": f"{place}/elsewhere/shard-00000.tar"},
     ],
-    ids=["elsewhere", "renamed", "above", "shard"],
+    ids=["elsewhere", "above", "shard"],
 )
 def test_what_is_kept_elsewhere_is_not_archived(
     fields: Callable[[str], dict[str, Any]], disk: Folder, arc: Folder, tmp_path: Path
@@ -187,10 +181,6 @@ def test_what_is_kept_elsewhere_is_not_archived(
 
 def test_a_forged_row_does_not_hide_what_was_lost(disk: Folder, arc: Folder) -> None:
     """What could not be archived is found in the original itself."""
-    from io import BytesIO
-
-    from PIL import Image
-
     frames = [Image.open(BytesIO(photo_file(64, 64, n))).convert("P") for n in (1, 2)]
     film = BytesIO()
     frames[0].save(film, "gif", save_all=True, append_images=frames[1:], duration=100)
@@ -205,8 +195,6 @@ def test_a_forged_row_does_not_hide_what_was_lost(disk: Folder, arc: Folder) -> 
 
 
 def test_an_index_that_names_other_bytes_stops_the_purge(tmp_path: Path) -> None:
-    from archivae.storage.archive_index import write_index
-
     source, target = Folder(str(tmp_path / "in")).put(PHOTOS), Folder(str(tmp_path / "arc"))
     asked = deleting(source, target, grace="1d", shard_size="1MiB")
     assert once(asked).removed == 3
@@ -244,10 +232,6 @@ def test_two_processes_purge_as_one_does(tmp_path: Path) -> None:
     asked = deleting(source, target, grace="1d")
     once(asked)
     target.put({archived(target, source, "a.png"): b"damaged"})
-    import time
-
-    from archivae.pipeline.archiving.run import archive
-
     run = archive(asked, "policy.yaml", ["--accelerator=cpu"], lambda: time.time() + 2 * DAY, processes=2)
     assert run.purged == 2 and aside(source) == {"a.png": PHOTOS["a.png"]}
 
