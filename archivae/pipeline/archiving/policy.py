@@ -52,10 +52,22 @@ class Policy:
         return self.originals != "keep"
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML as `yaml.safe_load` reads it, but that of two equal keys none silently wins."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_policy(uri: str) -> Policy:
     """The policy in a YAML file, local or gs://. UsageError says which word is wrong, and why."""
     try:
-        content = yaml.safe_load(read_object(uri, limit=_MAX_POLICY_BYTES))
+        content = yaml.load(read_object(uri, limit=_MAX_POLICY_BYTES), _UniqueKeys)
     except yaml.YAMLError as error:
         raise UsageError(f"expected {uri!r} to be YAML, found {error}") from error
     if not isinstance(content, dict):

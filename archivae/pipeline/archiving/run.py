@@ -6,25 +6,33 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from archivae.errors import ArchivaeError, ChangedError, UsageError
 from archivae.operations.archive_assign import expected_bytes
 from archivae.pipeline.archiving.archived import unfinished, writing_options
+from archivae.pipeline.archiving.audience import audience_of, common_audience, limited_to
 from archivae.pipeline.archiving.ledger import Removal, Run, record, record_removals, uri_of
-from archivae.pipeline.archiving.originals import planned_removal, purge, reason_to_keep, scratch_for, take_away
+from archivae.pipeline.archiving.originals import planned_removal, reason_to_keep, take_away
+from archivae.pipeline.archiving.places import Place, bound, places_of, roots_of
 from archivae.pipeline.archiving.policy import Policy
+from archivae.pipeline.archiving.purge import close_emptied, delete_for_good, due_for_purge, verify_again
 from archivae.pipeline.archiving.selection import Candidate, Selection, select
-from archivae.pipeline.archiving.verification import Finding, verify_all
+from archivae.pipeline.archiving.verification import Claim, Finding, verify_all
 from archivae.pipeline.run import LOCAL_RUNNERS
 from archivae.pipeline.run import run as run_job
 from archivae.pipeline.summary import Summary
 from archivae.storage import read_manifest, scratch_of
-from archivae.storage.uri_lists import write_uri_list
+from archivae.storage.names import normal
+from archivae.storage.removal import remove_empty_quarantine
+from archivae.storage.uri_lists import read_uri_list, write_uri_list
 
 PORTION = 1000
 """Objects of one job on this machine; between two jobs the clock is looked at. Elsewhere one job does all."""
+
+OTHERWISE = "archived otherwise than the policy says"
 
 
 @dataclass(frozen=True)
@@ -59,19 +67,25 @@ def archive(
     began = now()
     deadline = began + policy.max_hours * 3600 if policy.max_hours else math.inf
     means = Means(now, deadline, processes)
-    run = Run(new_id(began), name, began)
+    run = Run(new_id(began), normal(name), began)
+    with limited_to(common_audience(roots_of(policy))):
+        return _run(run, policy, words, means)
+
+
+def _run(run: Run, policy: Policy, words: Sequence[str], means: Means) -> Run:
     record(policy.destination, run)
     try:
         run = _take_up(run, policy, words, means)
-        selection = select(policy, began)
+        selection = select(policy, run.began)
         run = _encode(run, policy, selection, words, means)
         if policy.removes:
             run = _verify_and_remove(run, policy, [*selection.fresh, *selection.archived], means)
-        run = _purge(replace(run, stage="purging"), policy, means)
+            run = _purge(run, policy, means)
+            _tidy(policy)
     except BaseException:
-        record(policy.destination, replace(run, stage="failed", ended=now()))
+        record(policy.destination, replace(run, stage="failed", ended=means.now()))
         raise
-    run = replace(run, stage="finished", ended=now())
+    run = replace(run, stage="finished", ended=means.now())
     record(policy.destination, run)
     return run
 
@@ -97,22 +111,41 @@ def job_words(policy: Policy, source: str) -> list[str]:
 def _take_up(run: Run, policy: Policy, words: Sequence[str], means: Means) -> Run:
     """Make the shards that a killed run had planned: until then nothing can be added to the archive."""
     pending = unfinished(policy)
-    return run if pending is None else _run_job(run, policy, pending.source, words, means)
+    if pending is None:
+        return run
+    with limited_to(common_audience(read_uri_list(pending.source))):
+        return _run_job(run, policy, pending.source, words, means)
 
 
 def _encode(run: Run, policy: Policy, selection: Selection, words: Sequence[str], means: Means) -> Run:
+    if linked := selection.aside.get("behind a linked folder"):
+        run = run.with_remark(
+            f"{linked:,} objects behind linked folders were left alone: name these folders as sources"
+        )
     portions = _portions(policy, selection.fresh) if _is_local(words) else iter([selection.fresh])
     for number, portion in enumerate(filter(None, portions)):
         if means.is_over:
-            return replace(run, remark="max_hours was over before all was encoded; the next run goes on")
+            return run.with_remark("max_hours was over before all was encoded; the next run goes on")
         source = uri_of(policy.destination, f"{run.run}-{number:06}.parquet")
         write_uri_list(source, {c.found.uri: c.name for c in portion}, scratch_of(policy.destination))
-        run = _run_job(run, policy, source, words, means)
+        with limited_to(common_audience(c.found.uri for c in portion)):
+            run = _run_job(run, policy, source, words, means)
     return run
 
 
 def _portions(policy: Policy, fresh: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
-    """What single jobs do: `PORTION` objects, and never less than fills a shard."""
+    """What single jobs do: `PORTION` objects, and never less than fills a shard.
+
+    What not everybody may read goes into jobs, and shards, of its own, after the rest.
+    """
+    readers: dict[int, list[Candidate]] = {}
+    for candidate in fresh:
+        readers.setdefault(audience_of(candidate.found.uri), []).append(candidate)
+    for audience in sorted(readers, reverse=True):
+        yield from _portions_of(policy, readers[audience])
+
+
+def _portions_of(policy: Policy, fresh: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
     portion: list[Candidate] = []
     filled = 0
     for candidate in fresh:
@@ -149,7 +182,7 @@ def _verify_and_remove(run: Run, policy: Policy, candidates: Sequence[Candidate]
     record(policy.destination, run)
     found = _verify(policy, candidates, means)
     if found is None:
-        return replace(run, remark="max_hours was over before all was verified: no original was touched")
+        return run.with_remark("max_hours was over before all was verified: no original was touched")
     for candidate in candidates:
         if candidate.found.uri not in found:
             run = run.keeping("not archived")
@@ -166,9 +199,9 @@ def _verify(policy: Policy, candidates: Sequence[Candidate], means: Means) -> di
     """A finding for each original that has a row, by its URI; None if the time is over."""
     rows = read_manifest(policy.destination)
     known = ((candidate, rows.get(candidate.found.uri)) for candidate in candidates)
-    done = [r for c, r in known if r and r.status == "done" and r.fingerprint == c.found.fingerprint]
+    done = [Claim(r) for c, r in known if r and r.status == "done" and r.fingerprint == c.found.fingerprint]
     found: dict[str, Finding] = {}
-    for finding in verify_all(policy.destination, done, means.processes):
+    for finding in verify_all(policy, done, means.processes):
         if means.is_over:
             return None
         found[finding.row.source] = finding
@@ -178,26 +211,34 @@ def _verify(policy: Policy, candidates: Sequence[Candidate], means: Means) -> di
 def _remove(run: Run, policy: Policy, found: Sequence[tuple[Candidate, Finding]], means: Means) -> Run:
     removals: list[Removal] = []
     for candidate, finding in found:
-        reason = "changed since it was archived" if finding.result == "changed" else reason_to_keep(finding.row, policy)
-        if reason:
+        if reason := _reason_to_keep(finding, policy):
             run = run.keeping(reason)
+            if reason == OTHERWISE:
+                run = run.with_problem(f"{candidate.found.uri} stays: {finding.reason}")
             continue
         try:
-            removals.append(planned_removal(candidate, finding.row, policy, means.now()))
+            removals.append(planned_removal(candidate, finding.row, policy, run.policy, means.now()))
         except ArchivaeError as error:
             run = run.keeping("its name is not safe").with_problem(str(error))
     run = replace(run, stage="removing")
     if removals:
         record_removals(policy.destination, run.run, removals)
     record(policy.destination, run)
+    places = places_of(policy)
     for removal in removals:
-        run = _take_away(run, policy, removal)
+        run = _take_away(run, policy, removal, places)
     return run
 
 
-def _take_away(run: Run, policy: Policy, removal: Removal) -> Run:
+def _reason_to_keep(finding: Finding, policy: Policy) -> str:
+    if finding.result == "changed":
+        return "changed since it was archived"
+    return reason_to_keep(finding.row, policy) or (OTHERWISE if finding.result == "worse" else "")
+
+
+def _take_away(run: Run, policy: Policy, removal: Removal, places: Sequence[Place]) -> Run:
     try:
-        take_away(removal, scratch_for(policy))
+        take_away(removal, bound(removal, policy, places), policy)
     except ChangedError as error:
         return run.keeping("changed since it was archived").with_problem(str(error))
     except ArchivaeError as error:
@@ -206,10 +247,34 @@ def _take_away(run: Run, policy: Policy, removal: Removal) -> Run:
 
 
 def _purge(run: Run, policy: Policy, means: Means) -> Run:
+    """Delete for good what the policy set aside, if its grace is over and the archive still holds it."""
+    run = replace(run, stage="purging")
     record(policy.destination, run)
-    for _, problem in purge(policy.destination, policy.grace, means.now()):
-        run = run.with_problem(problem) if problem else replace(run, purged=run.purged + 1)
+    due = due_for_purge(policy, run.policy, means.now())
+    for problem in due.problems:
+        run = run.with_problem(problem)
+    for other, count in due.others.items():
+        run = run.with_remark(f"{count:,} originals are for the policy {other!r} to delete or to bring back")
+    deleted: set[str] = set()
+    for waiting, reason in verify_again(policy, due.originals, means.processes):
+        if means.is_over:
+            run = run.with_remark("max_hours was over before all was deleted that may be; the next run goes on")
+            break
+        reason = reason or delete_for_good(waiting)
+        if reason:
+            run = run.with_problem(f"{waiting.known.aside} stays: {reason}")
+        else:
+            deleted.add(waiting.known.aside)
+            run = replace(run, purged=run.purged + 1)
+    close_emptied(policy.destination, due, deleted)
     return run
+
+
+def _tidy(policy: Policy) -> None:
+    """Folders of ours that killed or refused removals left empty in the sources."""
+    for root in roots_of(policy):
+        with suppress(ArchivaeError):
+            remove_empty_quarantine(root)
 
 
 def _limit(words: Sequence[str], means: Means) -> list[str]:
