@@ -95,7 +95,11 @@ def test_a_format_without_frames_gets_the_first() -> None:
     fitted = fit(animation(), "jpeg")
     assert fitted.sequence is None and fitted.notes == lost("3 frames, only the first is written: jpeg has no frames")
     pages = Picture(
-        frame(0), "x", Metadata(), NO_NOTES, sequence=Sequence((Picture(frame(1, 3, 4), "x", Metadata(), NO_NOTES),), (0, 0))
+        frame(0),
+        "x",
+        Metadata(),
+        NO_NOTES,
+        sequence=Sequence((Picture(frame(1, 3, 4), "x", Metadata(), NO_NOTES),), (0, 0)),
     )
     assert "they differ in size" in fit(pages, "png").notes.lines()[0]
 

@@ -144,6 +144,9 @@ def report_lines(run: Run) -> list[str]:
         f"{run.verified:,} verified, {run.bad:,} not; {run.removed:,} originals set aside, {run.purged:,} deleted for good",
     ]
     lines += [f"kept {count:,} originals: {reason}" for reason, count in run.kept.items()]
+    lines += [f"stays: {stay}" for stay in run.first_kept]
+    if sum(run.kept.values()) > len(run.first_kept):
+        lines.append(f"all that stay, and why: _archivae/runs/{run.run}-stays.jsonl")
     lines += [run.remark] if run.remark else []
     lines += [f"problem: {problem}" for problem in run.problems[:_PROBLEMS_SHOWN]]
     more = len(run.problems) - _PROBLEMS_SHOWN

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
@@ -16,15 +17,30 @@ from archivae.storage.names import is_below
 from archivae.storage.objects import store_of
 
 _FOLDER = "runs"
-_REMOVALS, _PURGED = "-removals.jsonl", "-purged.json"
+_REMOVALS, _PURGED, _STAYS = "-removals.jsonl", "-purged.json", "-stays.jsonl"
+_NAMED = 10  # originals that a run's own document names
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 Stage = Literal["encoding", "verifying", "removing", "purging", "finished", "failed"]
 
 
 @dataclass(frozen=True)
+class Stay:
+    """An original that stays, and why."""
+
+    uri: str
+    reason: str
+
+    @property
+    def kind(self) -> str:
+        """The reason without what is this original's own, which stands behind a colon."""
+        return self.reason.partition(":")[0]
+
+
+@dataclass(frozen=True)
 class Run:
-    """One run of a policy. Times in seconds since 1970; ``kept``: originals that stayed, by reason."""
+    """One run of a policy. Times in seconds since 1970; ``kept``: originals that stayed, by reason;
+    ``first_kept``: the first ten, each with its own."""
 
     run: str
     policy: str
@@ -40,12 +56,15 @@ class Run:
     removed: int = 0
     purged: int = 0
     kept: dict[str, int] = field(default_factory=dict)
+    first_kept: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     remark: str = ""  # no problem, but good to know
 
-    def keeping(self, reason: str) -> Run:
-        """The run after one more original stayed."""
-        return replace(self, kept={**self.kept, reason: self.kept.get(reason, 0) + 1})
+    def keeping(self, stayed: Sequence[Stay]) -> Run:
+        """The run after these originals stayed, too."""
+        kept = Counter(self.kept) + Counter(stay.kind for stay in stayed)
+        named = [f"{stay.uri}: {stay.reason}" for stay in stayed[:_NAMED]]
+        return replace(self, kept=dict(kept), first_kept=(*self.first_kept, *named)[:_NAMED])
 
     def with_problem(self, problem: str) -> Run:
         return replace(self, problems=(*self.problems, problem))
@@ -115,6 +134,11 @@ def record_removals(destination: str, run: str, removals: Sequence[Removal]) -> 
     _write(destination, f"{run}{_REMOVALS}", "".join(f"{line}\n" for line in lines))
 
 
+def record_stays(destination: str, run: str, stayed: Sequence[Stay]) -> None:
+    """Write down every original that stays, and why."""
+    _write(destination, f"{run}{_STAYS}", "".join(f"{json.dumps(asdict(stay))}\n" for stay in stayed))
+
+
 def open_removals(destination: str) -> list[Planned]:
     """What earlier runs meant to take away and has not been deleted for good, oldest run first."""
     names = _names(destination)
@@ -150,7 +174,7 @@ def _planned(destination: str, run: str) -> Planned:
 
 
 def _run(content: dict[str, Any]) -> Run:
-    return Run(**{**content, "problems": tuple(content["problems"])})
+    return Run(**{**content, **{name: tuple(content.get(name, ())) for name in ("problems", "first_kept")}})
 
 
 def _names(destination: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -14,7 +14,7 @@ from archivae.errors import ArchivaeError, ChangedError, UsageError
 from archivae.operations.archive_assign import expected_bytes
 from archivae.pipeline.archiving.archived import unfinished, writing_options
 from archivae.pipeline.archiving.audience import audience_of, common_audience, limited_to
-from archivae.pipeline.archiving.ledger import Removal, Run, record, record_removals, uri_of
+from archivae.pipeline.archiving.ledger import Removal, Run, Stay, record, record_removals, record_stays, uri_of
 from archivae.pipeline.archiving.originals import planned_removal, reason_to_keep, take_away
 from archivae.pipeline.archiving.places import Place, bound, places_of, roots_of
 from archivae.pipeline.archiving.policy import Policy
@@ -24,7 +24,7 @@ from archivae.pipeline.archiving.verification import Claim, Finding, verify_all
 from archivae.pipeline.run import LOCAL_RUNNERS
 from archivae.pipeline.run import run as run_job
 from archivae.pipeline.summary import Summary
-from archivae.storage import read_manifest, scratch_of
+from archivae.storage import ManifestRow, read_manifest, scratch_of
 from archivae.storage.names import normal
 from archivae.storage.removal import remove_empty_quarantine
 from archivae.storage.uri_lists import read_uri_list, write_uri_list
@@ -105,6 +105,7 @@ def job_words(policy: Policy, source: str) -> list[str]:
         f"--model={policy.model}",
         *writing_options(policy),
         *rate,
+        *(f"--{word}={value}" for word, value in policy.reading.asked().items()),
     ]
 
 
@@ -180,24 +181,31 @@ def _verify_and_remove(run: Run, policy: Policy, candidates: Sequence[Candidate]
     """Nothing goes unless every picture of the run that can be verified was, and none was bad."""
     run = replace(run, stage="verifying")
     record(policy.destination, run)
-    found = _verify(policy, candidates, means)
+    rows = read_manifest(policy.destination)
+    found = _verify(policy, candidates, rows, means)
     if found is None:
         return run.with_remark("max_hours was over before all was verified: no original was touched")
-    for candidate in candidates:
-        if candidate.found.uri not in found:
-            run = run.keeping("not archived")
+    stayed = [_unarchived(c, rows) for c in candidates if c.found.uri not in found]
     bad = [finding for finding in found.values() if finding.result == "bad"]
     run = replace(run, verified=len(found) - len(bad), bad=len(bad))
     for finding in bad:
         run = run.with_problem(f"{finding.row.source}: {finding.reason}")
     if bad:
+        run = _record_stays(run, policy, stayed)
         return run.with_problem(f"{len(bad)} pictures are not well in the archive: no original was touched")
-    return _remove(run, policy, [(c, found[c.found.uri]) for c in candidates if c.found.uri in found], means)
+    return _remove(run, policy, [(c, found[c.found.uri]) for c in candidates if c.found.uri in found], stayed, means)
 
 
-def _verify(policy: Policy, candidates: Sequence[Candidate], means: Means) -> dict[str, Finding] | None:
+def _unarchived(candidate: Candidate, rows: Mapping[str, ManifestRow]) -> Stay:
+    row = rows.get(candidate.found.uri)
+    error = row.error if row and row.fingerprint == candidate.found.fingerprint else ""
+    return Stay(candidate.found.uri, f"not archived: {error}" if error else "not archived")
+
+
+def _verify(
+    policy: Policy, candidates: Sequence[Candidate], rows: Mapping[str, ManifestRow], means: Means
+) -> dict[str, Finding] | None:
     """A finding for each original that has a row, by its URI; None if the time is over."""
-    rows = read_manifest(policy.destination)
     known = ((candidate, rows.get(candidate.found.uri)) for candidate in candidates)
     done = [Claim(r) for c, r in known if r and r.status == "done" and r.fingerprint == c.found.fingerprint]
     found: dict[str, Finding] = {}
@@ -208,26 +216,37 @@ def _verify(policy: Policy, candidates: Sequence[Candidate], means: Means) -> di
     return found
 
 
-def _remove(run: Run, policy: Policy, found: Sequence[tuple[Candidate, Finding]], means: Means) -> Run:
+def _remove(
+    run: Run, policy: Policy, found: Sequence[tuple[Candidate, Finding]], stayed: list[Stay], means: Means
+) -> Run:
+    """Set aside what may go; ``stayed`` already may not."""
     removals: list[Removal] = []
     for candidate, finding in found:
         if reason := _reason_to_keep(finding, policy):
-            run = run.keeping(reason)
+            stayed.append(Stay(candidate.found.uri, reason))
             if reason == OTHERWISE:
                 run = run.with_problem(f"{candidate.found.uri} stays: {finding.reason}")
             continue
         try:
             removals.append(planned_removal(candidate, finding.row, policy, run.policy, means.now()))
         except ArchivaeError as error:
-            run = run.keeping("its name is not safe").with_problem(str(error))
+            stayed.append(Stay(candidate.found.uri, "its name is not safe"))
+            run = run.with_problem(str(error))
     run = replace(run, stage="removing")
     if removals:
         record_removals(policy.destination, run.run, removals)
     record(policy.destination, run)
     places = places_of(policy)
     for removal in removals:
-        run = _take_away(run, policy, removal, places)
-    return run
+        run, reason = _take_away(run, policy, removal, places)
+        stayed += [Stay(removal.uri, reason)] if reason else []
+    return _record_stays(run, policy, stayed)
+
+
+def _record_stays(run: Run, policy: Policy, stayed: Sequence[Stay]) -> Run:
+    if stayed:
+        record_stays(policy.destination, run.run, stayed)
+    return run.keeping(stayed)
 
 
 def _reason_to_keep(finding: Finding, policy: Policy) -> str:
@@ -236,14 +255,15 @@ def _reason_to_keep(finding: Finding, policy: Policy) -> str:
     return reason_to_keep(finding.row, policy) or (OTHERWISE if finding.result == "worse" else "")
 
 
-def _take_away(run: Run, policy: Policy, removal: Removal, places: Sequence[Place]) -> Run:
+def _take_away(run: Run, policy: Policy, removal: Removal, places: Sequence[Place]) -> tuple[Run, str]:
+    """The run after it, and why the original stays, if it does."""
     try:
         take_away(removal, bound(removal, policy, places), policy)
     except ChangedError as error:
-        return run.keeping("changed since it was archived").with_problem(str(error))
+        return run.with_problem(str(error)), "changed since it was archived"
     except ArchivaeError as error:
-        return run.keeping("it could not be taken away").with_problem(str(error))
-    return replace(run, removed=run.removed + 1)
+        return run.with_problem(str(error)), "it could not be taken away"
+    return replace(run, removed=run.removed + 1), ""
 
 
 def _purge(run: Run, policy: Policy, means: Means) -> Run:

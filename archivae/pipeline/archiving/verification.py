@@ -19,7 +19,7 @@ import torch
 
 from archivae.bitstream import Bitstream, Coding, read_bitstream
 from archivae.errors import ArchivaeError, ChangedError, VerificationError
-from archivae.images import DEFAULT_OPTIONS, Picture
+from archivae.images import Picture
 from archivae.models import CodecWeights, FamilyCodec, FamilyWeights, PhotoCodec, parse_codec, shipped_ids
 from archivae.operations.codec import Codec
 from archivae.operations.compare import level_of, open_as, reading_of
@@ -46,7 +46,7 @@ class Claim:
 @dataclass(frozen=True)
 class Finding:
     """``good``; ``changed``: the original is not that any more which was archived; ``bad``: the archive does not hold it;
-    ``worse``: it does, but not as the policy says. ``row``: the claim's, with the coding and the notes that were found."""
+    ``worse``: it does, but not as the policy says. ``row``: the claim's, with the coding that was found, and what is lost."""
 
     row: ManifestRow
     result: Literal["good", "worse", "changed", "bad"]
@@ -87,9 +87,10 @@ class Verifier:
         level = level_of(picture, decoded)
         if level < math.inf and not (row.coding == "learned" and level >= row.psnr - LOST_DB):
             raise VerificationError(f"{row.archive} decodes to {level:.2f} dB, the manifest says {row.psnr:.2f}")
-        row = replace(row, notes=tuple(dict.fromkeys((*row.notes, *picture.notes))))
+        found = [name for frame in picture.frames for name in frame.notes.lost]
+        row = replace(row, lost=tuple(dict.fromkeys((*row.lost, *found))))
         rate = self._policy.rate
-        if reading_of(row.options) != options_for(rate, DEFAULT_OPTIONS):
+        if reading_of(row.options) != options_for(rate, self._policy.reading):
             return Finding(row, "worse", "it was read with other options than the policy's")
         reason = shortfall(stream, picture, decoded, level, rate, self._find, self._models)
         return Finding(row, "worse" if reason else "good", reason)
