@@ -40,8 +40,8 @@ class Notes:
         return Notes(tuple(map(reword, self.lost)), tuple(map(reword, self.changed)), tuple(map(reword, self.said)))
 
     def lines(self) -> tuple[str, ...]:
-        """All texts, those of what is lost after "lost: "."""
-        return (*(f"lost: {note}" for note in self.lost), *self.changed, *self.said)
+        """All texts, of what is lost first."""
+        return self.lost + self.changed + self.said
 
 
 NO_NOTES = Notes()

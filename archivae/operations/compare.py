@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ from archivae.bitstream import Bitstream, Coding
 from archivae.errors import VerificationError
 from archivae.images import MAX_PIXELS, READ_WORDS, Picture, ReadOptions, open_picture
 from archivae.operations.chunks import same_samples
+from archivae.operations.codec import Pixels
 from archivae.operations.decode import own_bytes
 from archivae.operations.encode import options_for
 from archivae.operations.quality import psnr
@@ -28,14 +30,23 @@ def level_against(original: bytes, options: str, stream: Bitstream, decoded: Pic
         if own_bytes(stream) != original:
             raise VerificationError("it does not hold the bytes of its original")
         return math.inf
-    picture = open_picture(original, max_pixels=MAX_PIXELS, options=_reading(options))
-    if _times(picture) != _times(decoded):
+    return level_of(open_as(original, reading_of(options)), decoded)
+
+
+def open_as(original: bytes, options: ReadOptions) -> Picture:
+    """The picture in the file that an archive holds, however large it is."""
+    return open_picture(original, max_pixels=MAX_PIXELS, options=options)
+
+
+def level_of(original: Picture, decoded: Picture, measure: Callable[[Pixels, Pixels], float] = psnr) -> float:
+    """``measure`` of the worst frame; VerificationError as `level_against`."""
+    if _times(original) != _times(decoded):
         raise VerificationError("its frames are not those of the original")
-    return min(map(_frame_level, picture.frames, decoded.frames))
+    return min(_frame_level(*pair, measure) for pair in zip(original.frames, decoded.frames, strict=True))
 
 
 @lru_cache
-def _reading(options: str) -> ReadOptions:
+def reading_of(options: str) -> ReadOptions:
     """How a job with these options read its pictures."""
     asked = json.loads(options)
     rate = pick_rate(**{word: asked[word] for word in RATE_WORDS if word in asked})
@@ -47,11 +58,11 @@ def _times(picture: Picture) -> tuple[tuple[int, ...], int]:
     return ((0,), 0) if sequence is None else (sequence.milliseconds, sequence.loops)
 
 
-def _frame_level(original: Picture, decoded: Picture) -> float:
+def _frame_level(original: Picture, decoded: Picture, measure: Callable[[Pixels, Pixels], float]) -> float:
     if original.pixels.shape != decoded.pixels.shape:
         raise VerificationError(f"it decodes to {decoded.pixels.shape}, its original is {original.pixels.shape}")
     if original.metadata != decoded.metadata:
         raise VerificationError("it does not hold the metadata of its original")
     if not same_samples(replace(original, pixels=decoded.pixels), decoded):
         raise VerificationError("its transparency, or its samples of over 8 bits, are not those of its original")
-    return psnr(original.pixels, decoded.pixels)
+    return measure(original.pixels, decoded.pixels)

@@ -70,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_and_report(_pipeline_arguments(arguments) + beam_arguments)
     if arguments.command == "verify" and (beam_arguments or arguments.report):
         return run_and_report(archive_commands.verify_words(arguments) + beam_arguments)
-    if arguments.command == "archive" or (arguments.command == "schedule" and arguments.action == "install"):
+    is_schedule = arguments.command == "schedule" and arguments.action == "install"
+    if is_schedule or archiving.takes_beam_options(arguments):
         arguments.beam = beam_arguments
         return _report_errors(arguments.run, arguments)
     if beam_arguments:

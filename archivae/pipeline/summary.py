@@ -14,6 +14,8 @@ from rich.table import Table
 
 from archivae.storage import ManifestRow, read_fragment, read_fragments
 
+LOSING_ROWS = 10
+"""So many pictures are named of which something is lost."""
 TABLE_ROWS = 40
 """A table shows so many pictures at most; the totals count all."""
 
@@ -138,6 +140,10 @@ def summary_lines(summary: Summary) -> list[str]:
     counts = f"{len(summary.done)} done, {summary.skipped} skipped as done before"
     lines = [f"{counts}, {len(summary.failed)} failed, {aside} not pictures"]
     lines.append(f"{summary.seconds:.1f} s, {rate:.2f} pictures/s")
+    losing = [row for row in summary.done if row.lost]
+    lines += [f"lost of {row.source}: {', '.join(row.lost)}" for row in losing[:LOSING_ROWS]]
+    if len(losing) > LOSING_ROWS:
+        lines.append(f"... and of {len(losing) - LOSING_ROWS:,} more; all in the manifest")
     lines += [f"failed: {row.source}: {row.error}" for row in summary.failed[:TABLE_ROWS]]
     if summary.failed:
         lines.append(f"all failures: {summary.destination}/_archivae/dead-letters-*.jsonl")

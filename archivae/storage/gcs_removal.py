@@ -6,14 +6,16 @@ the current one fails with 412 and deletes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud.storage import Blob, Bucket
 
 from archivae.errors import ChangedError, StorageError
-from archivae.storage.gcs import client, explained, split_object
+from archivae.storage.gcs import client, explained, split_object, stat, walk
 
 
-def set_aside(uri: str, fingerprint: str, sha256: str, target: str) -> None:
+def set_aside(root: str, uri: str, fingerprint: str, sha256: str, target: str) -> None:
     """``sha256`` is not computed again: a generation never changes its bytes, and its CRC-32C is in the fingerprint."""
     generation, checksum = _parse(fingerprint)
     bucket_name, key = split_object(uri)
@@ -30,29 +32,44 @@ def set_aside(uri: str, fingerprint: str, sha256: str, target: str) -> None:
         _delete(bucket, key, generation, uri)
 
 
-def put_back(target: str, uri: str) -> None:
+def put_back(root: str, target: str, uri: str) -> None:
     _, key = split_object(uri)
     bucket_name, target_key = split_object(target)
     with explained("put back", uri):
         bucket = client().bucket(bucket_name)
-        aside = bucket.get_blob(target_key)
-        if aside is None or bucket.get_blob(key) is not None:
+        aside, there = bucket.get_blob(target_key), bucket.get_blob(key)
+        if aside is None or (there is not None and not _equal(aside, there)):
             raise StorageError(f"cannot put {target!r} back as {uri!r}: the name is taken, or nothing lies aside")
         _copy(bucket, aside, key)
         _delete(bucket, target_key, aside.generation, target)
 
 
-def is_aside(target: str, fingerprint: str, sha256: str) -> bool:
+def is_aside(root: str, target: str, fingerprint: str, sha256: str) -> bool:
     with explained("look up", target):
         return _aside(target, fingerprint) is not None
 
 
-def delete_aside(target: str, fingerprint: str, sha256: str) -> None:
+def aside_since(target: str) -> float:
+    found = stat(target)
+    if found is None:
+        raise ChangedError(f"{target!r} is not there any more")
+    return found.written
+
+
+def delete_aside(root: str, target: str, fingerprint: str, sha256: str) -> None:
     bucket_name, key = split_object(target)
     with explained("delete", target):
         found = _aside(target, fingerprint)
         if found is not None:
             _delete(client().bucket(bucket_name), key, found.generation, target)
+
+
+def names_below(root: str, folder: str) -> Iterator[str]:
+    return (entry.name for entry in walk(folder))
+
+
+def remove_empty(root: str, folder: str) -> None:
+    """A bucket has no folders."""
 
 
 def _aside(target: str, fingerprint: str) -> Blob | None:
@@ -70,9 +87,13 @@ def _copy(bucket: Bucket, blob: Blob, key: str) -> Blob:
     if found is None:
         _rewrite(bucket.blob(key), blob)
         found = bucket.get_blob(key)
-    if found is None or found.crc32c != blob.crc32c or found.size != blob.size:
+    if found is None or not _equal(found, blob):
         raise StorageError(f"cannot copy {blob.name!r} to {key!r}: something else lies there")
     return found
+
+
+def _equal(one: Blob, other: Blob) -> bool:
+    return bool(one.crc32c == other.crc32c and one.size == other.size)
 
 
 def _rewrite(target: Blob, blob: Blob) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from itertools import chain
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
@@ -59,6 +60,11 @@ class ManifestRow:
     run: str  # id of the job
     seconds: float = 0.0  # of work
     written: float  # seconds since 1970, UTC
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All of them, of what is lost first."""
+        return self.lost + self.changed + self.said
 
     def __post_init__(self) -> None:
         for field, allowed in _ALLOWED.items():
@@ -133,15 +139,20 @@ def read_fragment(uri: str) -> list[ManifestRow]:
         ) from error
 
 
+def read_rows(destination: str) -> Iterator[ManifestRow]:
+    """Every row that was ever written, fragment by fragment, oldest first."""
+    return chain.from_iterable(map_in_order(read_fragment, read_fragments(destination)))
+
+
 def read_manifest(destination: str) -> dict[str, ManifestRow]:
     """The newest row of each source, by its URI; of equally new ones, that of the later fragment."""
     newest: dict[str, ManifestRow] = {}
-    for rows in map_in_order(read_fragment, read_fragments(destination)):
-        _keep_newest(newest, rows)
+    keep_newest(newest, read_rows(destination))
     return newest
 
 
-def _keep_newest(newest: dict[str, ManifestRow], rows: Iterable[ManifestRow]) -> None:
+def keep_newest(newest: dict[str, ManifestRow], rows: Iterable[ManifestRow]) -> None:
+    """Put ``rows`` into ``newest``, which has a row for each source's URI, where they are no older."""
     for row in rows:
         known = newest.get(row.source)
         if known is None or row.written >= known.written:

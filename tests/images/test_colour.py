@@ -10,6 +10,7 @@ from PIL import Image
 
 from archivae.images import Metadata, Picture, ReadOptions, fit, open_picture
 from archivae.images.colour import read_profile
+from archivae.images.notes import NO_NOTES, changed, lost, said
 from tests.profiles import ADOBE_RGB, DISPLAY_P3, SRGB, grey_profile, ink_profile, rgb_profile, srgb_profile
 
 D50_TO_LINEAR_SRGB = np.linalg.inv(np.array(SRGB).T)
@@ -44,7 +45,7 @@ def test_colours_of_a_profile_become_srgb(kind: str, primaries: tuple[tuple[floa
     picture = open_picture(data)
     assert np.abs(picture.pixels - by_hand(stored, primaries, 2.2)).max() < 1.6
     assert (picture.metadata.icc, picture.metadata.source_icc) == (b"", icc)
-    assert picture.notes == ("colours converted from made by hand to sRGB",)
+    assert picture.notes == changed("colours converted from made by hand to sRGB")
 
 
 def test_and_back() -> None:
@@ -61,7 +62,7 @@ def test_and_back() -> None:
 def test_a_profile_that_says_srgb_changes_nothing(pixels: np.ndarray) -> None:
     picture = open_picture(saved(pixels, icc_profile=srgb_profile()))
     assert np.array_equal(picture.pixels.squeeze(), pixels)
-    assert picture.notes == () and picture.metadata.icc == srgb_profile()
+    assert picture.notes == NO_NOTES and picture.metadata.icc == srgb_profile()
 
 
 def test_grey_stays_grey_and_comes_back() -> None:
@@ -89,22 +90,22 @@ def test_inks_become_srgb_by_their_profile(kind: str) -> None:
     assert paper.min() > 245 and black.max() < 40
     assert cyan[0] < cyan[2] and magenta[1] < magenta[0]
     assert picture.metadata.source_icc == ink_profile()
-    assert picture.notes == ("CMYK converted from four inks to sRGB",)
+    assert picture.notes == changed("CMYK converted from four inks to sRGB")
     back = fit(picture, "png", restore_profile=True)
-    assert np.array_equal(back.pixels, picture.pixels) and "stay sRGB" in back.notes[-1]
+    assert np.array_equal(back.pixels, picture.pixels) and "stay sRGB" in back.notes.lines()[-1]
 
 
 def test_a_profile_of_other_colours_or_none_is_kept_and_said() -> None:
     for icc in (ink_profile(), b"\0" * 128 + b"junk", grey_profile(2.2)):
         picture = open_picture(saved(soft(), icc_profile=icc))
         assert np.array_equal(picture.pixels, soft()) and picture.metadata.icc == icc
-        assert picture.notes == ("colour profile kept, but damaged or of other colours: not applied",)
+        assert picture.notes == said("colour profile kept, but damaged or of other colours: not applied")
 
 
 def test_for_coding_without_loss_colours_stay_as_stored() -> None:
     icc = rgb_profile(ADOBE_RGB, 2.2)
     picture = open_picture(saved(soft(), icc_profile=icc), options=ReadOptions(exact=True))
-    assert np.array_equal(picture.pixels, soft()) and picture.metadata.icc == icc and picture.notes == ()
+    assert np.array_equal(picture.pixels, soft()) and picture.metadata.icc == icc and picture.notes == NO_NOTES
 
 
 def test_every_cut_of_a_profile_is_read_or_refused() -> None:
@@ -115,7 +116,7 @@ def test_every_cut_of_a_profile_is_read_or_refused() -> None:
 
 def test_a_fit_is_fit() -> None:
     picture = Picture(
-        soft(), "x", Metadata(source_icc=rgb_profile(ADOBE_RGB, 2.2), iptc=b"x"), (), alpha=soft()[:, :, 0]
+        soft(), "x", Metadata(source_icc=rgb_profile(ADOBE_RGB, 2.2), iptc=b"x"), NO_NOTES, alpha=soft()[:, :, 0]
     )
     for format in ("png", "jpeg", "webp"):
         once = fit(picture, format, True)
@@ -138,12 +139,14 @@ def told_by_numbers(kind: str, primaries: int, transfer: int, **options: object)
 def test_colours_that_numbers_alone_tell_are_noted(kind: str) -> None:
     if kind == "HEIF":
         pytest.importorskip("pillow_heif").register_heif_opener()
-    assert open_picture(told_by_numbers(kind, 9, 16)).notes == (
-        "colours of BT.2020 taken as sRGB",
-        "colours of PQ (HDR) taken as sRGB",
+    assert open_picture(told_by_numbers(kind, 9, 16)).notes == lost(
+        "colours of BT.2020 taken as sRGB", "colours of PQ (HDR) taken as sRGB"
     )
-    assert open_picture(told_by_numbers(kind, 1, 18)).notes == ("colours of HLG (HDR) taken as sRGB",)
-    assert open_picture(told_by_numbers(kind, 1, 13)).notes == ()
+    assert open_picture(told_by_numbers(kind, 1, 18)).notes == lost("colours of HLG (HDR) taken as sRGB")
+    assert open_picture(told_by_numbers(kind, 1, 13)).notes == NO_NOTES
+    assert open_picture(told_by_numbers(kind, 22, 17)).notes == lost(
+        "colours of primaries 22 taken as sRGB", "colours of transfer 17 taken as sRGB"
+    )
     if kind != "HEIF":  # pillow-heif writes numbers or a profile
         with_profile = open_picture(told_by_numbers(kind, 12, 16, icc_profile=rgb_profile(DISPLAY_P3, 2.2)))
-        assert with_profile.notes == ("colours converted from made by hand to sRGB",)
+        assert with_profile.notes == changed("colours converted from made by hand to sRGB")

@@ -17,6 +17,7 @@ from archivae.errors import CorruptBitstreamError, DamagedPictureError, Unsuppor
 from archivae.images import Metadata, Picture, ReadOptions, fit, open_picture, pack_lossless, unpack_lossless
 from archivae.images.deep_png import write_deep_png
 from archivae.images.depth import to_eight_bits
+from archivae.images.notes import NO_NOTES, changed
 from archivae.images.planes import pack_planes, unpack_planes
 from archivae.images.writing import write_picture
 
@@ -78,7 +79,7 @@ def test_a_png_of_16_bits_comes_whole(channels: int) -> None:
     assert picture.deep.dtype == np.uint16 and np.array_equal(picture.deep, samples[:, :, :colours])
     if channels in (2, 4):
         assert np.array_equal(picture.alpha, samples[:, :, -1])
-    assert picture.notes == ()
+    assert picture.notes == NO_NOTES
 
 
 def test_pillow_agrees_with_our_png_of_16_bits() -> None:
@@ -114,7 +115,7 @@ def test_float_and_signed_tiffs() -> None:
     picture = open_picture(tiff(signed, sample_format=2), options=KEEP)
     assert picture.deep.dtype == np.int16 and np.array_equal(picture.deep, signed)
     reduced = open_picture(tiff(signed, sample_format=2))
-    assert reduced.deep is None and "stretched to 0 to 255" in reduced.notes[0]
+    assert reduced.deep is None and "stretched to 0 to 255" in reduced.notes.lines()[0]
 
 
 def test_float_rgb_tiffs_need_tifffile() -> None:
@@ -168,14 +169,16 @@ def test_what_pillow_reduces_is_kept_as_the_files_own_bytes() -> None:
     for component in range(3):
         data[start + 42 + 3 * component] = 11  # the header's word on depth: 12 bits
     picture = open_picture(bytes(data), options=KEEP)
-    assert picture.own_bytes == "must" and any("12 bits a sample reduced to 8" in note for note in picture.notes)
+    assert picture.own_bytes == "must" and any(
+        "12 bits a sample reduced to 8" in note for note in picture.notes.lines()
+    )
 
 
 def test_the_error_of_a_reduction_is_said() -> None:
     samples = deep(64, 64, 3)
     picture = open_picture(write_deep_png(samples))
     assert picture.deep is None and np.array_equal(picture.pixels, np.rint(samples / 257).astype(np.uint8))
-    (note,) = picture.notes
+    (note,) = picture.notes.changed
     error = -10 * np.log10(np.square(picture.pixels / 255 - samples / 65535).mean())
     assert note == f"samples of 0 to 65535 reduced to 8 bits ({error:.1f} dB)" and 58 < error < 60
 
@@ -184,7 +187,7 @@ def test_8_bits_in_16_are_reduced_without_loss() -> None:
     eight = np.random.default_rng(0).integers(0, 256, (9, 9, 3)).astype(np.uint16)
     picture = open_picture(write_deep_png(eight * 257))
     assert np.array_equal(picture.pixels, eight)
-    assert picture.notes == ("samples of 0 to 65535 reduced to 8 bits (without loss)",)
+    assert picture.notes == changed("samples of 0 to 65535 reduced to 8 bits (without loss)")
 
 
 def test_what_is_no_number_is_said() -> None:
@@ -249,17 +252,17 @@ def test_planes_of_another_size_are_corrupt() -> None:
 def test_a_deep_picture_is_written_whole_as_png_and_reduced_elsewhere() -> None:
     samples, alpha = deep(9, 10, 3), deep(9, 10)
     metadata = Metadata(b"MM\0*\0\0\0\x08\0\0\0\0\0\0", b"\0" * 128 + b"profile", b"<x/>", b"\x1c\x02\0\0\0")
-    picture = Picture((samples >> 8).astype(np.uint8), "x", metadata, (), alpha=alpha, deep=samples)
+    picture = Picture((samples >> 8).astype(np.uint8), "x", metadata, NO_NOTES, alpha=alpha, deep=samples)
     back = open_picture(write_picture(fit(picture, "png"), "png"), options=KEEP)
     assert np.array_equal(back.deep, samples) and np.array_equal(back.alpha, alpha) and back.metadata == metadata
     for format in ("jpeg", "webp"):
         fitted = fit(picture, format)
-        assert fitted.deep is None and "16-bit samples written as 8 bits" in fitted.notes[0]
+        assert fitted.deep is None and "16-bit samples written as 8 bits" in fitted.notes.lines()[0]
         assert open_picture(write_picture(fitted, format)).pixels.shape == (9, 10, 3)
 
 
 def test_samples_of_12_bits_are_written_at_full_scale() -> None:
     samples = (deep(4, 4, 1) % 4096).astype(np.uint16)
-    picture = Picture((samples >> 4).astype(np.uint8), "x", Metadata(), (), deep=samples, largest=4095)
+    picture = Picture((samples >> 4).astype(np.uint8), "x", Metadata(), NO_NOTES, deep=samples, largest=4095)
     back = open_picture(write_picture(picture, "png"), options=KEEP).deep
     assert np.array_equal(np.rint(back.astype(float) * 4095 / 65535), samples)

@@ -10,6 +10,7 @@ from PIL import Image
 from archivae.errors import PictureTooLargeError
 from archivae.images import Metadata, Picture, ReadOptions, Sequence, fit, open_picture
 from archivae.images.deep_png import write_deep_png
+from archivae.images.notes import NO_NOTES, lost
 from archivae.images.readers import frames as frames_module
 from archivae.images.writing import OutputFormat, write_picture
 
@@ -36,7 +37,7 @@ def test_every_frame_of_an_animation_comes_with_its_time(kind: str) -> None:
     assert picture.sequence.milliseconds == (100, 250, 40) and picture.sequence.loops == 3
     for got, meant in zip(picture.frames, frames, strict=True):
         assert np.array_equal(got.pixels, meant)
-    assert picture.notes == ()
+    assert picture.notes == NO_NOTES
 
 
 def test_frames_of_a_gif_are_whole_pictures() -> None:
@@ -73,8 +74,10 @@ def test_a_still_picture_has_no_sequence(kind: str) -> None:
 
 def animation(alpha: bool = False) -> Picture:
     plane = np.full((12, 16), 90, np.uint8) if alpha else None
-    first, *rest = [Picture(frame(step), "x", Metadata(), (), alpha=plane) for step in range(3)]
-    return Picture(first.pixels, "x", Metadata(), (), alpha=plane, sequence=Sequence(tuple(rest), (100, 200, 300), 2))
+    first, *rest = [Picture(frame(step), "x", Metadata(), NO_NOTES, alpha=plane) for step in range(3)]
+    return Picture(
+        first.pixels, "x", Metadata(), NO_NOTES, alpha=plane, sequence=Sequence(tuple(rest), (100, 200, 300), 2)
+    )
 
 
 @pytest.mark.parametrize("alpha", [False, True])
@@ -90,11 +93,15 @@ def test_animations_are_written_and_read_again(format: OutputFormat, alpha: bool
 
 def test_a_format_without_frames_gets_the_first() -> None:
     fitted = fit(animation(), "jpeg")
-    assert fitted.sequence is None and fitted.notes == ("3 frames, only the first is written: jpeg has no frames",)
+    assert fitted.sequence is None and fitted.notes == lost("3 frames, only the first is written: jpeg has no frames")
     pages = Picture(
-        frame(0), "x", Metadata(), (), sequence=Sequence((Picture(frame(1, 3, 4), "x", Metadata(), ()),), (0, 0))
+        frame(0),
+        "x",
+        Metadata(),
+        NO_NOTES,
+        sequence=Sequence((Picture(frame(1, 3, 4), "x", Metadata(), NO_NOTES),), (0, 0)),
     )
-    assert "they differ in size" in fit(pages, "png").notes[0]
+    assert "they differ in size" in fit(pages, "png").notes.lines()[0]
 
 
 def test_an_animation_of_16_bits_is_reduced_frame_by_frame() -> None:

@@ -143,7 +143,7 @@ def test_damage_in_one_band_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -
     picture = open_picture(bytes(data), options=ReadOptions(tolerant=True))
     right = (picture.pixels == smooth(70, 50)).all(axis=(1, 2))
     assert right[:32].all() and right[40:].all() and not right[32:40].all()
-    assert picture.notes[0].startswith("damaged")
+    assert picture.notes.lines()[0].startswith("damaged")
 
 
 def test_segments_that_lie_over_each_other_are_no_bands(small_bands: None) -> None:

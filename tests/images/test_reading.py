@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 
 from archivae.errors import ArchivaeError, DamagedPictureError, PictureTooLargeError, UnsupportedPictureError
 from archivae.images import ReadOptions, open_picture
+from archivae.images.notes import NO_NOTES, Notes, changed, lost
 
 ORIENTATION = 0x0112
 
@@ -58,7 +59,7 @@ def test_rgb_pixels_come_back_as_they_were(kind: str) -> None:
     picture = open_picture(saved(pixels, kind, **({"lossless": True} if kind == "WEBP" else {})))
     assert np.array_equal(picture.pixels, pixels)
     assert picture.format == kind.lower()
-    assert picture.notes == (("comment not kept",) if kind == "JPEG2000" else ())  # OpenJPEG writes its name
+    assert picture.notes == (lost("comment") if kind == "JPEG2000" else NO_NOTES)  # OpenJPEG writes its name
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "PPM", "JPEG2000"])
@@ -73,7 +74,7 @@ def test_grey_stays_grey(kind: str) -> None:
 def test_lossy_formats_open(kind: str) -> None:
     picture = open_picture(saved(smooth(), kind, quality=95))
     assert np.abs(picture.pixels.astype(int) - smooth()).mean() < 6
-    assert (picture.format, picture.notes) == (kind.lower(), ())
+    assert (picture.format, picture.notes) == (kind.lower(), NO_NOTES)
 
 
 def test_pixels_are_contiguous_and_read_only() -> None:
@@ -100,7 +101,7 @@ def test_orientation_is_applied_and_reset_and_the_rest_of_exif_kept(kind: str, o
         8: np.rot90(plain),
     }[orientation]
     assert np.array_equal(picture.pixels, turned)
-    assert picture.notes == (() if orientation == 1 else (f"orientation {orientation} applied",))
+    assert picture.notes == (NO_NOTES if orientation == 1 else changed(f"orientation {orientation} applied"))
     after = Image.Exif()
     after.load(picture.metadata.exif)
     assert after.get(ORIENTATION, 1) == 1
@@ -125,13 +126,13 @@ def test_orientation_in_xmp_alone_is_applied_too() -> None:
 def test_orientation_of_avif_is_applied() -> None:
     picture = open_picture(saved(smooth(), "AVIF", exif=exif_block(6), quality=90))
     assert picture.pixels.shape == (32, 24, 3)
-    assert picture.notes == ("orientation 6 applied",)
+    assert picture.notes == changed("orientation 6 applied")
 
 
 def test_malformed_exif_is_kept_and_ignored() -> None:
     for exif in (b"II", b"II*\x00\xff\xff\xff\x7f", b"no exif at all"):
         picture = open_picture(saved(smooth(), "PNG", exif=exif))
-        assert (picture.metadata.exif, picture.notes) == (exif, ())
+        assert (picture.metadata.exif, picture.notes) == (exif, NO_NOTES)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
@@ -146,7 +147,7 @@ def test_palette_is_expanded() -> None:
     image = Image.fromarray(smooth()).quantize(16)
     picture = open_picture(saved(image, "PNG"))
     assert np.array_equal(picture.pixels, np.asarray(image.convert("RGB")))
-    assert picture.notes == ("palette expanded to RGB",)
+    assert picture.notes == changed("palette expanded to RGB")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "PPM"])
@@ -154,14 +155,14 @@ def test_one_bit_becomes_grey(kind: str) -> None:
     bits = noise(9, 11) > 127
     picture = open_picture(saved(Image.fromarray(bits), kind))
     assert np.array_equal(picture.pixels[:, :, 0], bits * np.uint8(255))
-    assert picture.notes == ("samples of 0 to 1 scaled to 0 to 255",)
+    assert picture.notes == changed("samples of 0 to 1 scaled to 0 to 255")
 
 
 def test_few_bits_are_scaled_with_a_note() -> None:
     grey = open_picture(png(2, 1, 4, 0, b"\x00\x0f"))
     assert grey.pixels.ravel().tolist() == [0, 255]
-    assert grey.notes == ("samples of 0 to 15 scaled to 0 to 255",)
-    assert open_picture(b"P5\n1 1\n100\n\x32").notes == ("samples of 0 to 100 scaled to 0 to 255",)
+    assert grey.notes == changed("samples of 0 to 15 scaled to 0 to 255")
+    assert open_picture(b"P5\n1 1\n100\n\x32").notes == changed("samples of 0 to 100 scaled to 0 to 255")
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -170,10 +171,10 @@ def test_opaque_alpha_is_dropped_and_real_alpha_kept(mode: str, kind: str) -> No
     image = Image.fromarray(smooth()).convert(mode)
     picture = open_picture(saved(image, kind))
     assert picture.pixels.shape[2] == len(mode) - 1 and picture.alpha is None
-    assert picture.notes == ("fully opaque alpha dropped",)
+    assert picture.notes == changed("fully opaque alpha dropped")
     image.putpixel((3, 4), (*image.getpixel((3, 4))[:-1], 200))  # type: ignore[index]
     picture = open_picture(saved(image, kind))
-    assert np.array_equal(np.dstack([picture.pixels, picture.alpha]), np.asarray(image)) and picture.notes == ()
+    assert np.array_equal(np.dstack([picture.pixels, picture.alpha]), np.asarray(image)) and picture.notes == NO_NOTES
 
 
 def test_transparency_without_an_alpha_channel_is_found() -> None:
@@ -199,7 +200,7 @@ def test_an_unused_transparent_colour_is_no_transparency() -> None:
     pixels = np.full((4, 4, 3), 9, np.uint8)
     picture = open_picture(saved(pixels, "PNG", transparency=(1, 2, 3)))
     assert np.array_equal(picture.pixels, pixels)
-    assert picture.notes == ("fully opaque alpha dropped",)
+    assert picture.notes == changed("fully opaque alpha dropped")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
@@ -207,9 +208,9 @@ def test_cmyk_becomes_rgb_and_a_damaged_profile_goes(kind: str) -> None:
     picture = open_picture(saved(Image.fromarray(smooth()).convert("CMYK"), kind, icc_profile=b"for four inks"))
     assert np.abs(picture.pixels.astype(int) - smooth()).mean() < 6
     assert picture.metadata.icc == b""
-    assert picture.notes == (
-        "CMYK converted to RGB without a colour profile",
-        "CMYK colour profile dropped, as it doesn't describe RGB",
+    assert picture.notes == Notes(
+        lost=("CMYK colour profile, which can't be applied",),
+        changed=("CMYK converted to RGB without a colour profile",),
     )
 
 
@@ -227,19 +228,22 @@ def test_other_colour_modes_and_camera_raw_are_refused() -> None:
 def test_only_the_first_frame_is_kept_and_said(kind: str) -> None:
     frames = [Image.fromarray(smooth()), Image.fromarray(255 - smooth()), Image.fromarray(smooth() // 2)]
     picture = open_picture(saved(frames[0], kind, save_all=True, append_images=frames[1:]))
-    assert picture.notes[0] == "3 frames, only the first is kept"
+    assert picture.notes.lines()[0] == "3 frames, only the first is kept"
     assert np.abs(picture.pixels.astype(int) - smooth()).mean() < 12
 
 
 def test_a_jpeg_of_several_pictures_is_a_jpeg() -> None:
     first, second = Image.fromarray(smooth()), Image.fromarray(255 - smooth())
     picture = open_picture(saved(first, "MPO", save_all=True, append_images=[second]))
-    assert (picture.format, picture.notes) == ("jpeg", ("2 frames, only the first is kept",))
+    assert (picture.format, picture.notes) == (
+        "jpeg",
+        lost("2 frames, only the first is kept", "APP2 segment (MPF, the index of further pictures)"),
+    )
 
 
 def test_what_else_the_file_said_is_named() -> None:
-    assert open_picture(saved(smooth(), "JPEG", comment=b"by hand")).notes == ("comment not kept",)
-    assert open_picture(saved(smooth(), "TIFF", tiffinfo={269: "a name"})).notes == ("document name not kept",)
+    assert open_picture(saved(smooth(), "JPEG", comment=b"by hand")).notes == lost("comment")
+    assert open_picture(saved(smooth(), "TIFF", tiffinfo={269: "a name"})).notes == lost("TIFF tag 269 (DocumentName)")
 
 
 def test_too_large_is_told_from_the_header() -> None:

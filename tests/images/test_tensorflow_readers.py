@@ -13,6 +13,7 @@ import pytest
 
 from archivae.errors import DamagedPictureError, PictureTooLargeError, UnsupportedPictureError
 from archivae.images import ReadOptions, open_picture
+from archivae.images.notes import changed
 from archivae.images.readers.dicom import _without_rescaling
 
 DICOM = bytes(128) + b"DICM" + b"\xe0\x7f\x10\x00OW\0\0\x64\0\0\0" + bytes(100)
@@ -109,7 +110,7 @@ def test_a_rescaling_is_taken_out_and_said(tfio: Any) -> None:
     ):
         picture = open_picture(DICOM + element, options=KEEP)
         assert picture.deep.ravel().tolist() == [40000 - 32768]
-        assert "samples as stored, without their slope 1 and intercept -1024" in picture.notes
+        assert "samples as stored, without their slope 1 and intercept -1024" in picture.notes.lines()
         assert b"-1024" not in _without_rescaling(DICOM + element, tags(1, 1, intercept="-1024"))
     for times in (0, 2):
         with pytest.raises(UnsupportedPictureError, match=f"found it {times} times"):
@@ -133,7 +134,7 @@ def test_pixels_cut_short_are_damage_that_can_be_tolerated(pixels: bytes, tfio: 
     with pytest.raises(DamagedPictureError, match="cut short"):
         open_picture(DICOM[:132] + pixels)
     picture = open_picture(DICOM[:132] + pixels, options=ReadOptions(tolerant=True, keep_dicom_tags=True))
-    assert picture.own_bytes == "never" and "cut short" in picture.notes[0]
+    assert picture.own_bytes == "never" and "cut short" in picture.notes.lines()[0]
 
 
 @pytest.mark.parametrize(
@@ -165,14 +166,14 @@ def test_the_size_of_a_dicom_is_judged_from_its_tags(tfio: Any) -> None:
 def test_a_patient_is_never_archived_unless_asked(tfio: Any) -> None:
     tfio(tags=tags(3, 4, bits=8), frames=np.zeros((2, 3, 4)))
     picture = open_picture(DICOM)
-    assert picture.own_bytes == "never" and "DICOM tags not kept" in picture.notes
-    assert picture.notes[0] == "2 frames, only the first is kept"
+    assert picture.own_bytes == "never" and "DICOM tags" in picture.notes.lines()
+    assert picture.notes.lines()[0] == "2 frames, only the first is kept"
     assert open_picture(DICOM, options=ReadOptions(keep_dicom_tags=True)).own_bytes == "may"
 
 
 def test_grey_that_means_ink_is_said(tfio: Any) -> None:
     tfio(tags=tags(3, 4, bits=8, grey="MONOCHROME1"), frames=np.zeros((1, 3, 4)))
-    assert "MONOCHROME1: least means white" in open_picture(DICOM).notes
+    assert "MONOCHROME1: least means white" in open_picture(DICOM).notes.lines()
 
 
 def test_exr_channels_are_put_together(tfio: Any) -> None:
@@ -182,10 +183,10 @@ def test_exr_channels_are_put_together(tfio: Any) -> None:
     tfio(**planes)
     picture = open_picture(exr("ABGRZ", 2, 3), options=KEEP)
     assert np.allclose(picture.deep, [[[0.1, 0.2, 0.3]] * 3] * 2) and np.allclose(picture.alpha, 0.5)
-    assert "channel Z not kept" in picture.notes
+    assert "channel Z" in picture.notes.lines()
     reduced = open_picture(exr("ABGR", 2, 3))
     assert reduced.deep is None and reduced.alpha.dtype == np.uint8
-    assert reduced.notes == ("linear light reduced to 8 bits of sRGB",)
+    assert reduced.notes == changed("linear light reduced to 8 bits of sRGB")
 
 
 def test_hdr_is_linear_light(tfio: Any) -> None:

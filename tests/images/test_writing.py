@@ -73,7 +73,7 @@ def test_a_side_too_long_names_png(format: OutputFormat, side: int) -> None:
 
 
 def test_metadata_too_long_for_jpeg_names_png() -> None:
-    for metadata in (Metadata(exif=bytes(65_528)), Metadata(xmp=bytes(65_505))):
+    for metadata in (Metadata(exif=bytes(65_528)), Metadata(iptc=bytes(65_507))):
         with pytest.raises(UsageError, match="write png instead"):
             write_picture(noise(4, 4, 3), "jpeg", metadata)
     long = Metadata(icc=bytes(200_000), xmp=bytes(65_504))

@@ -16,6 +16,7 @@ from archivae.bitstream.frames import FramesChunk
 from archivae.errors import ArchivaeError, CorruptBitstreamError, TargetError, UnsupportedBitstreamError
 from archivae.images import DEFAULT_OPTIONS, ReadOptions, open_picture
 from archivae.images.deep_png import write_deep_png
+from archivae.images.notes import NO_NOTES
 from archivae.operations.adopt import adopt
 from archivae.operations.decode import decode_stream, notes_on_writing, picture_file
 from archivae.operations.encode import encode_file, options_for
@@ -80,7 +81,7 @@ def test_depth_is_kept_on_request_and_reduced_otherwise(channels: int) -> None:
     assert DEEP_TAG in read_bitstream(kept.data).optional
     assert np.array_equal(decode(kept.data), samples)
     reduced = encoded(data)
-    assert decode(reduced.data).dtype == np.uint8 and any("reduced to 8 bits" in note for note in reduced.notes)
+    assert decode(reduced.data).dtype == np.uint8 and any("reduced to 8 bits" in note for note in reduced.notes.lines())
 
 
 def test_lossless_is_the_very_samples_in_the_very_colours() -> None:
@@ -144,7 +145,10 @@ def test_frames_smaller_as_the_source_are_kept_as_it_is() -> None:
 
 def test_the_first_frame_alone_is_said() -> None:
     result = encoded(several("PNG"))
-    assert "3 frames, only the first is kept" in result.notes and FRAMES_TAG not in read_bitstream(result.data).optional
+    assert (
+        "3 frames, only the first is kept" in result.notes.lines()
+        and FRAMES_TAG not in read_bitstream(result.data).optional
+    )
 
 
 def test_a_size_can_not_be_asked_of_several_frames() -> None:
@@ -209,7 +213,7 @@ def test_colours_are_coded_in_srgb_and_restored_on_request() -> None:
     assert plain.metadata.icc == b"" and np.array_equal(plain.pixels, picture.pixels)
     assert restored.metadata.source_icc == icc  # read again, it is converted again
     assert np.abs(restored.pixels.astype(int) - picture.pixels).max() <= 3
-    assert notes_on_writing(stream, picture, "png") == ()
+    assert notes_on_writing(stream, picture, "png") == NO_NOTES
 
 
 def test_stripped_files_hold_nothing_of_what_was_dropped() -> None:

@@ -12,6 +12,7 @@ import archivae
 from archivae.bitstream import Coding, Tile, read_bitstream
 from archivae.errors import CorruptBitstreamError, UsageError, VerificationError
 from archivae.images import Metadata, Picture, open_picture
+from archivae.images.notes import NO_NOTES
 from archivae.operations.decode import decode_stream
 from archivae.operations.encode import encode_at, encode_file, encode_pictures
 from archivae.operations.quality import psnr
@@ -150,7 +151,7 @@ def test_a_source_smaller_than_ours_is_stored_as_it_is() -> None:
     stream = read_bitstream(result.data)
     assert result.coding is stream.coding is Coding.ORIGINAL
     assert stream.payload == source and len(result.data) == len(source) + OVERHEAD
-    assert result.psnr == math.inf and any("own bytes" in note for note in result.notes)
+    assert result.psnr == math.inf and any("own bytes" in note for note in result.notes.lines())
     assert np.array_equal(decode(result.data), open_picture(source).pixels)
 
 
@@ -202,7 +203,7 @@ def test_notes_say_what_was_changed() -> None:
     result = encoded(file_of(photo(64, 96), "JPEG", quality=95, exif=exif))
     stream = read_bitstream(result.data)
     assert (stream.height, stream.width) == (96, 64)
-    assert "orientation 6 applied" in result.notes
+    assert "orientation 6 applied" in result.notes.lines()
 
 
 def test_the_source_is_named_by_its_sha256() -> None:
@@ -230,7 +231,7 @@ def test_a_file_that_decodes_to_another_picture_is_not_kept() -> None:
 def test_a_fallback_that_does_not_read_back_is_never_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     another = np.zeros((8, 8, 3), np.uint8)
     monkeypatch.setattr(
-        "archivae.operations.fallbacks.stored_picture", lambda _: Picture(another, "avae", Metadata(), ())
+        "archivae.operations.fallbacks.stored_picture", lambda _: Picture(another, "avae", Metadata(), NO_NOTES)
     )
     with pytest.raises(VerificationError, match="does not read back"):
         encode(two_colours())

@@ -11,6 +11,7 @@ from PIL import Image
 import archivae
 from archivae.errors import MaskError, ModelError, UnknownModelError, UnsupportedPictureError, UsageError
 from archivae.images import Metadata, Picture
+from archivae.images.notes import NO_NOTES, changed, said
 from archivae.images.picture import Sequence
 from archivae.models import TASKS, Restored
 from archivae.operations.restoration import BLIND_TASKS, RESTORE_TASKS, Restoration
@@ -84,10 +85,13 @@ def test_auto_does_what_a_picture_needs(folder: str) -> None:
     noisy = noisy_picture()
     assert not np.array_equal(archivae.restore(noisy, restorers=folder), noisy)
     painter = Painter()
-    restored = restore_picture(Picture(noisy, "png", Metadata(), ("as found",)), Restoration(), lambda task: painter)
+    restored = restore_picture(
+        Picture(noisy, "png", Metadata(), changed("as found")), Restoration(), lambda task: painter
+    )
     assert restored.steps == (Step("denoise", 12.5),)
-    said = restored.picture.notes
-    assert said[0] == "as found" and said[1].startswith("auto: noise ") and said[1].endswith(": denoise")
+    (note,) = restored.picture.notes.said
+    assert restored.picture.notes.changed == ("as found",)
+    assert note.startswith("auto: noise ") and note.endswith(": denoise")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -178,7 +182,7 @@ def test_whatever_a_picture_carries_stays() -> None:
 @pytest.mark.parametrize("largest", [65535, 4095])
 def test_depth_stays(folder: str, largest: int) -> None:
     deep = (smooth_picture(5)[:, :, :1] / 255 * largest).astype(np.uint16)
-    picture = Picture((deep // 257).astype(np.uint8), "png", Metadata(), (), deep=deep, largest=largest)
+    picture = Picture((deep // 257).astype(np.uint8), "png", Metadata(), NO_NOTES, deep=deep, largest=largest)
     find = {"denoise": named_restorer("denoise", folder, "cpu")}.__getitem__
     restored = restore_picture(picture, Restoration("denoise", 20), find).picture
     assert restored.deep is not None and restored.deep.dtype == np.uint16 and restored.deep.max() <= largest
@@ -188,14 +192,14 @@ def test_depth_stays(folder: str, largest: int) -> None:
 
 def test_other_depths_are_refused() -> None:
     light = np.ones((8, 8, 3), np.float32)
-    picture = Picture(np.zeros((8, 8, 3), np.uint8), "tiff", Metadata(), (), deep=light)
+    picture = Picture(np.zeros((8, 8, 3), np.uint8), "tiff", Metadata(), NO_NOTES, deep=light)
     with pytest.raises(UnsupportedPictureError, match="8 or 16 bits to restore, found float32"):
         restore_picture(picture, Restoration("denoise", 3), lambda task: Painter())
 
 
 def test_every_frame_is_restored() -> None:
-    still = Picture(np.zeros((8, 8, 3), np.uint8), "gif", Metadata(), ())
-    animation = Picture(still.pixels, "gif", Metadata(), (), sequence=Sequence((still, still), (10, 20, 30), 2))
+    still = Picture(np.zeros((8, 8, 3), np.uint8), "gif", Metadata(), NO_NOTES)
+    animation = Picture(still.pixels, "gif", Metadata(), NO_NOTES, sequence=Sequence((still, still), (10, 20, 30), 2))
     painter = Painter()
     restored = restore_picture(animation, Restoration("denoise"), lambda task: painter).picture
     assert [int(frame.pixels.max()) for frame in restored.frames] == [7, 7, 7] and len(painter.asked) == 3
@@ -203,24 +207,24 @@ def test_every_frame_is_restored() -> None:
 
 
 def test_what_changes_nothing_is_no_step() -> None:
-    picture = Picture(np.full((8, 8, 3), 7, np.uint8), "png", Metadata(), ())
+    picture = Picture(np.full((8, 8, 3), 7, np.uint8), "png", Metadata(), NO_NOTES)
     restored = restore_picture(picture, Restoration("denoise"), lambda task: Painter())
-    assert restored.steps == () and restored.picture.notes == ("denoise: found nothing to do",)
+    assert restored.steps == () and restored.picture.notes == said("denoise: found nothing to do")
     assert restored.picture.own_bytes == "may"
 
 
 def test_transparency_that_is_filled_is_gone() -> None:
     alpha = np.full((8, 8), 255, np.uint8)
     alpha[2:4] = 100
-    picture = Picture(np.zeros((8, 8, 3), np.uint8), "png", Metadata(), (), alpha=alpha)
+    picture = Picture(np.zeros((8, 8, 3), np.uint8), "png", Metadata(), NO_NOTES, alpha=alpha)
     restored = restore_picture(picture, Restoration("inpaint"), lambda task: Painter(strength=0)).picture
-    assert restored.alpha is None and "transparency filled" in restored.notes
+    assert restored.alpha is None and "transparency filled" in restored.notes.lines()
     assert (restored.pixels[2:4] == 7).all() and not restored.pixels[4:].any()
 
 
 def test_the_strength_is_handed_on_and_auto_estimates() -> None:
     painter = Painter()
-    picture = Picture(noisy_picture(), "png", Metadata(), ())
+    picture = Picture(noisy_picture(), "png", Metadata(), NO_NOTES)
     restore_picture(picture, Restoration("denoise", 3.5), lambda task: painter)
     restore_picture(picture, Restoration(), lambda task: painter)
     assert painter.asked == [3.5, None]

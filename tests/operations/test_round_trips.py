@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from archivae.bitstream import Coding, read_bitstream
 from archivae.images import Metadata, Picture, Sequence, open_picture, to_eight_bits
+from archivae.images.notes import lost, said
 from archivae.operations.chunks import same_samples
 from archivae.operations.decode import decode_stream
 from archivae.operations.encode import encode_at
@@ -62,6 +63,9 @@ def test_any_picture_comes_back(first: Picture, rest: list[Picture], rate: Rate)
 def test_bytes_that_are_kept_keep_everything() -> None:
     data = stark_jpeg()[:2] + b"\xff\xfe\x00\x09by hand" + stark_jpeg()[2:]
     source = Source(open_picture(data), data)
-    assert source.picture.notes == ("comment not kept",)
+    assert source.picture.notes == lost("comment")
     (encoded,) = encode_at([source], small_codec(), Quality(60))
-    assert (encoded.coding, encoded.notes) == (Coding.ORIGINAL, ("source's own bytes stored: smaller so",))
+    assert (encoded.coding, encoded.notes) == (
+        Coding.ORIGINAL,
+        said("kept within the source's own bytes: comment", "source's own bytes stored: smaller so"),
+    )

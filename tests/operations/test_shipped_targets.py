@@ -10,6 +10,7 @@ import pytest
 
 from archivae.bitstream import read_bitstream
 from archivae.images import Metadata, Picture, open_picture
+from archivae.images.notes import NO_NOTES
 from archivae.models import DEFAULT_MODEL, PhotoCodec
 from archivae.operations.codec import named_codec
 from archivae.operations.decode import decode_stream
@@ -29,7 +30,7 @@ def codec() -> PhotoCodec:
 
 def crop(name: str) -> Source:
     pixels = open_picture((PHOTOS / f"{name}.png").read_bytes()).pixels[128:384, 256:512].copy()
-    return Source(Picture(pixels, "array", Metadata(), ()), b"")
+    return Source(Picture(pixels, "array", Metadata(), NO_NOTES), b"")
 
 
 def encoded(source: Source, codec: PhotoCodec, rate: Rate) -> Encoded:

@@ -12,6 +12,7 @@ import archivae
 from archivae.bitstream import Coding, Tile, read_bitstream
 from archivae.errors import ArchivaeError, TargetError, UsageError
 from archivae.images import Metadata, Picture, open_picture
+from archivae.images.notes import NO_NOTES, said
 from archivae.operations.decode import decode_stream
 from archivae.operations.encode import encode_at
 from archivae.operations.quality import ms_ssim, psnr
@@ -65,7 +66,7 @@ def source_of(data: bytes) -> Source:
 
 
 def array_source(pixels: np.ndarray) -> Source:
-    return Source(Picture(pixels, "array", Metadata(), ()), b"")
+    return Source(Picture(pixels, "array", Metadata(), NO_NOTES), b"")
 
 
 PHOTO = photo(192, 256)
@@ -92,7 +93,7 @@ def test_psnr_is_hit_and_each_encode_counted(source: Source, graded: GradedCodec
     assert result.coding is Coding.LEARNED and db <= result.psnr <= db + 0.1
     assert result.encodes == len(graded.encoded) <= 6
     assert read_bitstream(result.data).quality == result.quality in graded.encoded
-    assert result.notes == ()
+    assert result.notes == NO_NOTES
 
 
 def test_the_file_kept_is_decoded_once_and_no_more(source: Source) -> None:
@@ -126,7 +127,7 @@ def test_a_psnr_beyond_quality_100_is_stored_losslessly(source: Source, graded: 
     result = encoded(source, graded, TargetPsnr(60))
     assert result.coding is Coding.LOSSLESS and result.psnr == math.inf
     assert graded.encoded == [TOP] and (result.encodes, result.quality) == (1, 0)
-    (note,) = result.notes
+    (note,) = result.notes.said
     assert note == "stored losslessly: quality 100 gives 42.00 dB, less than the 60.00 dB asked for"
     assert np.array_equal(decode_stream(read_bitstream(result.data), lambda _: graded).pixels, PHOTO)
 
@@ -139,7 +140,7 @@ def test_without_fallbacks_a_psnr_beyond_quality_100_is_an_error(source: Source,
 def test_a_psnr_below_quality_0_is_quality_0(source: Source, graded: GradedCodec) -> None:
     result = encoded(source, graded, TargetPsnr(20))
     assert (result.coding, result.quality, graded.encoded) == (Coding.LEARNED, 0, [0])
-    assert result.notes == ("quality 0 gives 24.00 dB, more than the 20.00 dB asked for",)
+    assert result.notes == said("quality 0 gives 24.00 dB, more than the 20.00 dB asked for")
 
 
 def test_fewer_bytes_than_quality_0_are_an_error_that_says_what_is_needed(source: Source, graded: GradedCodec) -> None:
@@ -160,14 +161,14 @@ def test_bytes_that_a_lossless_file_fits_into_are_given_to_it(graded: GradedCode
     source = source_of(file_of(two_colours(192, 256), "BMP"))
     result = encoded(source, graded, MaxBytes(3000))
     assert result.coding is Coding.LOSSLESS and len(result.data) < 3000 and graded.encoded == []
-    assert result.notes == ("stored losslessly: fits into 3,000 bytes",)
+    assert result.notes == said("stored losslessly: fits into 3,000 bytes")
 
 
 def test_bytes_that_the_source_fits_into_are_given_to_it(graded: GradedCodec) -> None:
     jpeg = stark_jpeg()
     result = encoded(source_of(jpeg), graded, MaxBytes(len(jpeg) + 96))
     assert result.coding is Coding.ORIGINAL and graded.encoded == []
-    assert any("own bytes stored: fits" in note for note in result.notes)
+    assert any("own bytes stored: fits" in note for note in result.notes.lines())
 
 
 def test_more_bytes_than_quality_100_needs_let_an_array_be_lossless() -> None:
@@ -186,7 +187,7 @@ def test_a_fallback_that_is_smaller_still_wins(graded: GradedCodec) -> None:
     source = source_of(file_of(two_colours(192, 256), "BMP"))
     result = encoded(source, GradedCodec(source.picture.pixels, sizes=(3000, 9000)), TargetPsnr(30))
     assert result.coding is Coding.LOSSLESS and result.psnr == math.inf and result.encodes >= 1
-    assert result.notes == ("stored losslessly: smaller so",)
+    assert result.notes == said("stored losslessly: smaller so")
 
 
 @pytest.mark.parametrize("data", [photo_file(), stark_jpeg(), file_of(two_colours(), "BMP")])

@@ -32,7 +32,9 @@ ROW = ManifestRow(
     model="m1",
     operation="encode",
     options='{"quality":60}',
-    notes=("no XMP", "8 bit"),
+    lost=("XMP",),
+    changed=("8 bit",),
+    said=("stored losslessly: smaller so",),
     error="",
     run="run-1",
     seconds=0.5,
@@ -128,13 +130,23 @@ def test_fragments_from_before_restoration_are_read(place: str) -> None:
     assert read_fragment(_put(place, "older.parquet", _parquet(older))) == [ROW]
 
 
+def test_notes_of_before_their_kinds_count_as_lost(place: str) -> None:
+    row = asdict(ROW)
+    table = pa.Table.from_pylist([row], schema=SCHEMA).drop_columns(["lost", "changed", "said"])
+    notes = pa.array([["orientation 6 applied", "comment not kept"]], pa.list_(pa.string()))
+    older = _put(place, "older.parquet", _parquet(table.append_column("notes", notes)))
+    assert read_fragment(older) == [
+        replace(ROW, lost=("orientation 6 applied", "comment not kept"), changed=(), said=())
+    ]
+
+
 def test_what_was_restored_comes_back(place: str) -> None:
     row = replace(ROW, operation="restore", tasks=("dejpeg", "lowlight"), strengths=(30.0, 1.5))
     assert read_fragment(write_fragment(place, [row])) == [row]
 
 
 def test_one_name_that_is_no_unicode_does_not_lose_the_bundle(place: str) -> None:
-    uri = write_fragment(place, [replace(ROW, source="/in/\udcff.jpg", notes=("\udcff",)), ROW])
+    uri = write_fragment(place, [replace(ROW, source="/in/\udcff.jpg", lost=("\udcff",)), ROW])
     assert [row.source for row in read_fragment(uri)] == ["/in/\\udcff.jpg", ROW.source]
 
 

@@ -26,9 +26,10 @@ def read_png(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     check_size(height, width, max_pixels)  # before its checksums are looked at, which takes time
     whole = data
     data, damaged_text = without_texts(whole)
-    broken = damaged_text or _broken_checksum(data)
+    error = _checksum_error(data)
+    broken = damaged_text or (f"{type(error).__name__}: {error}" if error else "")
     if broken and not options.tolerant:
-        raise DamagedPictureError(f"decoding PNG failed: {broken}")
+        raise DamagedPictureError(f"decoding PNG failed: {broken}") from error
     bits, head = data[_BIT_DEPTH], data[: data.find(b"IDAT")]
     metadata = beside(whole)
 
@@ -40,13 +41,13 @@ def read_png(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     return rasters if not broken or rasters.damage else replace(rasters, damage=broken)
 
 
-def _broken_checksum(data: bytes) -> str:
-    """What is damaged. Pillow decodes pixels without looking at checksums: a flipped bit would be archived for good."""
+def _checksum_error(data: bytes) -> Exception | None:
+    """Pillow decodes pixels without looking at checksums: a flipped bit would be archived for good."""
     try:
         Image.open(io.BytesIO(data), formats=["PNG"]).verify()
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return ""
+        return error
+    return None
 
 
 def _to_raster(open_frame: OpenFrame, options: ReadOptions, bits: int, animated: bool) -> tuple[Raster, str]:

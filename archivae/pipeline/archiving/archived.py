@@ -9,7 +9,7 @@ from archivae.operations.archive_verify import read_member
 from archivae.operations.names import archive_name
 from archivae.pipeline.archiving.ledger import is_list_of_ours
 from archivae.pipeline.archiving.policy import Policy
-from archivae.storage import read_object
+from archivae.storage import join, read_object
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive, shard_number
 from archivae.storage.archive_plan import Round, pending_round
@@ -57,9 +57,13 @@ class Archived:
         """The bytes that a manifest row's ``archive`` and ``name`` speak of, from storage, checksums verified.
 
         StorageError for what is missing or damaged: of a shard's picture also where the index or the tar around it is.
+        For what lies outside this archive, too: what is kept elsewhere is not archived.
         """
         if shard_number(archive) is None:
-            return read_object(archive)
+            place = join(self._destination, archive_name(name))
+            if archive != place:
+                raise StorageError(f"the manifest says that {name!r} is kept as {archive!r}, expected {place!r}")
+            return read_object(place)
         if self._index is None:
             self._index = ArchiveIndex(index_uri(self._destination))
         row = self._index.find(name)

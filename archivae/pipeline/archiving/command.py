@@ -1,4 +1,4 @@
-"""The command ``archivae archive POLICY``."""
+"""The commands ``archivae policy run POLICY``, also called ``archivae archive POLICY``, and ``archivae policy undo``."""
 
 from __future__ import annotations
 
@@ -12,19 +12,41 @@ from rich.console import Console
 from archivae.errors import ArchivaeError
 from archivae.models import ACCELERATORS
 from archivae.pipeline.archiving.archived import unfinished, writing_options
-from archivae.pipeline.archiving.ledger import Run, open_removals
+from archivae.pipeline.archiving.ledger import Run
 from archivae.pipeline.archiving.originals import planned_removal, reason_to_keep
 from archivae.pipeline.archiving.policy import Policy, read_policy
+from archivae.pipeline.archiving.purge import due_for_purge
 from archivae.pipeline.archiving.run import archive
 from archivae.pipeline.archiving.selection import Candidate, Selection, select
+from archivae.pipeline.archiving.undo import bring_back, originals_aside
+from archivae.storage.names import normal
 
 _PROBLEMS_SHOWN = 40
+_POLICY_HELP = "a YAML file, local or gs://"
+_BEAM_NOTE = "Beam's options pass through."
 
 
 def add_parser(commands: Any) -> None:
-    """``archivae archive POLICY``."""
-    parser = commands.add_parser("archive", help="run an archival policy once", epilog="Beam's options pass through.")
-    parser.add_argument("policy", help="a YAML file, local or gs://")
+    """``archivae policy run|undo POLICY``; ``archivae archive POLICY`` is the first."""
+    _add_run(commands.add_parser("archive", help="the same as policy run", epilog=_BEAM_NOTE))
+    parser = commands.add_parser("policy", help="run an archival policy once, or bring originals back")
+    actions = parser.add_subparsers(dest="action", required=True)
+    _add_run(actions.add_parser("run", help="run an archival policy once", epilog=_BEAM_NOTE))
+    back = actions.add_parser("undo", help="bring back originals that a policy has set aside")
+    back.add_argument("policy", help=_POLICY_HELP)
+    back.add_argument(
+        "names", nargs="*", metavar="NAME", help="an original's path, or its name in its source; default: all"
+    )
+    back.set_defaults(run=undo)
+
+
+def takes_beam_options(arguments: argparse.Namespace) -> bool:
+    """Whether options that the command does not know are for the job that it runs."""
+    return arguments.command == "archive" or (arguments.command == "policy" and arguments.action == "run")
+
+
+def _add_run(parser: Any) -> None:
+    parser.add_argument("policy", help=_POLICY_HELP)
     parser.add_argument("--accelerator", choices=ACCELERATORS, default="auto", help="where the model runs")
     parser.add_argument("--verify-processes", type=int, default=1, help="processes that verify (default: 1)")
     parser.add_argument("--dry-run", action="store_true", help="say exactly what would happen, and do nothing")
@@ -39,13 +61,30 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         writing_options(policy)
         now = time.time()
-        for line in dry_run_lines(policy, select(policy, now), now):
+        for line in dry_run_lines(policy, arguments.policy, select(policy, now), now):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         return 0
     finished = archive(policy, arguments.policy, words, processes=max(arguments.verify_processes, 1))
     for line in report_lines(finished):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 1 if finished.failed or finished.bad or finished.problems else 0
+
+
+def undo(arguments: argparse.Namespace) -> int:
+    """The exit code: 0, or 1 where something that was asked for stays aside."""
+    policy = read_policy(arguments.policy)
+    console = Console()
+    stayed = 0
+    for original in originals_aside(policy, arguments.names):
+        problem = bring_back(original)
+        stayed += bool(problem)
+        line = f"problem: {problem}" if problem else f"brought back {original.uri}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if policy.removes:
+        console.print(
+            "the next run of this policy sets them aside again, unless it says originals: keep", soft_wrap=True
+        )
+    return 1 if stayed else 0
 
 
 def joined(words: Sequence[str]) -> list[str]:
@@ -63,8 +102,8 @@ def joined(words: Sequence[str]) -> list[str]:
     return result
 
 
-def dry_run_lines(policy: Policy, selection: Selection, now: float) -> Iterator[str]:
-    """Every object by name, with what would become of it."""
+def dry_run_lines(policy: Policy, file: str, selection: Selection, now: float) -> Iterator[str]:
+    """Every object by name, with what would become of it. ``file``: the policy's."""
     pending = unfinished(policy)
     if pending is not None:
         yield f"first make the {pending.count:,} shards of {pending.members:,} objects that an earlier run left unfinished"
@@ -73,22 +112,22 @@ def dry_run_lines(policy: Policy, selection: Selection, now: float) -> Iterator[
     if policy.removes:
         for candidate in selection.fresh:
             yield f"then {policy.originals} {candidate.found.uri}, if it is verified and may go"
-        yield from (_fate(candidate, policy, now) for candidate in selection.archived)
-    for removals in open_removals(policy.destination).values():
-        for removal in removals:
-            if removal.planned + policy.grace <= now:
-                yield f"delete for good {removal.aside}, if {removal.archive} is whole"
+        yield from (_fate(candidate, policy, file, now) for candidate in selection.archived)
+        due = due_for_purge(policy, normal(file), now)
+        yield from due.problems
+        for waiting in due.originals:
+            yield f"delete for good {waiting.known.aside}, if {waiting.removal.archive} still holds it, as the policy says"
     for reason, count in selection.aside.items():
         yield f"leave {count:,} objects: {reason}"
     yield f"{len(selection.fresh):,} objects to encode, {selection.size:,} bytes; nothing was done"
 
 
-def _fate(candidate: Candidate, policy: Policy, now: float) -> str:
+def _fate(candidate: Candidate, policy: Policy, file: str, now: float) -> str:
     """What would become of an original whose picture is archived already."""
     assert candidate.row is not None
     reason = reason_to_keep(candidate.row, policy)
     try:
-        aside = planned_removal(candidate, candidate.row, policy, now).aside
+        aside = planned_removal(candidate, candidate.row, policy, normal(file), now).aside
     except ArchivaeError as error:
         reason = str(error)
     if reason:
@@ -105,6 +144,9 @@ def report_lines(run: Run) -> list[str]:
         f"{run.verified:,} verified, {run.bad:,} not; {run.removed:,} originals set aside, {run.purged:,} deleted for good",
     ]
     lines += [f"kept {count:,} originals: {reason}" for reason, count in run.kept.items()]
+    lines += [f"stays: {stay}" for stay in run.first_kept]
+    if sum(run.kept.values()) > len(run.first_kept):
+        lines.append(f"all that stay, and why: _archivae/runs/{run.run}-stays.jsonl")
     lines += [run.remark] if run.remark else []
     lines += [f"problem: {problem}" for problem in run.problems[:_PROBLEMS_SHOWN]]
     more = len(run.problems) - _PROBLEMS_SHOWN

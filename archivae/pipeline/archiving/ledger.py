@@ -4,8 +4,11 @@ run meant to take away, written before anything is."""
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from archivae.errors import StorageError
@@ -14,14 +17,30 @@ from archivae.storage.names import is_below
 from archivae.storage.objects import store_of
 
 _FOLDER = "runs"
-_REMOVALS, _PURGED = "-removals.jsonl", "-purged.json"
+_REMOVALS, _PURGED, _STAYS = "-removals.jsonl", "-purged.json", "-stays.jsonl"
+_NAMED = 10  # originals that a run's own document names
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 Stage = Literal["encoding", "verifying", "removing", "purging", "finished", "failed"]
 
 
 @dataclass(frozen=True)
+class Stay:
+    """An original that stays, and why."""
+
+    uri: str
+    reason: str
+
+    @property
+    def kind(self) -> str:
+        """The reason without what is this original's own, which stands behind a colon."""
+        return self.reason.partition(":")[0]
+
+
+@dataclass(frozen=True)
 class Run:
-    """One run of a policy. Times in seconds since 1970; ``kept``: originals that stayed, by reason."""
+    """One run of a policy. Times in seconds since 1970; ``kept``: originals that stayed, by reason;
+    ``first_kept``: the first ten, each with its own."""
 
     run: str
     policy: str
@@ -37,21 +56,31 @@ class Run:
     removed: int = 0
     purged: int = 0
     kept: dict[str, int] = field(default_factory=dict)
+    first_kept: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     remark: str = ""  # no problem, but good to know
 
-    def keeping(self, reason: str) -> Run:
-        """The run after one more original stayed."""
-        return replace(self, kept={**self.kept, reason: self.kept.get(reason, 0) + 1})
+    def keeping(self, stayed: Sequence[Stay]) -> Run:
+        """The run after these originals stayed, too."""
+        kept = Counter(self.kept) + Counter(stay.kind for stay in stayed)
+        named = [f"{stay.uri}: {stay.reason}" for stay in stayed[:_NAMED]]
+        return replace(self, kept=dict(kept), first_kept=(*self.first_kept, *named)[:_NAMED])
 
     def with_problem(self, problem: str) -> Run:
         return replace(self, problems=(*self.problems, problem))
 
+    def with_remark(self, remark: str) -> Run:
+        return replace(self, remark=f"{self.remark}; {remark}" if self.remark else remark)
+
 
 @dataclass(frozen=True)
 class Removal:
-    """An original that a run means to set aside. ``archive`` and ``name`` as in its manifest row; ``planned``: seconds since
-    1970; ``moved_to``: empty unless moved."""
+    """An original that a run means to set aside. ``archive``, ``name`` and ``psnr`` as in its manifest row, ``psnr`` None
+    where nothing was lost; ``moved_to``: empty unless moved; ``planned``: seconds since 1970. ``policy`` and ``grace``
+    (seconds): the policy's file, and what it said when the original was set aside.
+
+    Others may be able to write what a removal is read from: `bound` says whether it may count.
+    """
 
     uri: str
     fingerprint: str
@@ -59,8 +88,32 @@ class Removal:
     aside: str
     archive: str
     name: str
+    psnr: float | None
     moved_to: str
     planned: float
+    policy: str
+    grace: float
+
+    def __post_init__(self) -> None:
+        for field_ in fields(self):
+            value = getattr(self, field_.name)
+            if field_.type == "str" and not isinstance(value, str):
+                raise StorageError(f"expected {field_.name} to be text, found {value!r}")
+            if field_.type == "float" and not (isinstance(value, int | float) and 0 <= value < math.inf):
+                raise StorageError(f"expected {field_.name} to be a number of seconds, found {value!r}")
+        if not _SHA256.fullmatch(self.sha256):
+            raise StorageError(f"expected sha256 to be 64 hexadecimal digits, found {self.sha256!r}")
+        if self.psnr is not None and not isinstance(self.psnr, int | float):
+            raise StorageError(f"expected psnr to be a number or null, found {self.psnr!r}")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run meant to take away and has not been deleted for good; ``problems``: lines that can't be read."""
+
+    run: str
+    removals: tuple[Removal, ...]
+    problems: tuple[str, ...]
 
 
 def record(destination: str, run: Run) -> None:
@@ -81,12 +134,17 @@ def record_removals(destination: str, run: str, removals: Sequence[Removal]) -> 
     _write(destination, f"{run}{_REMOVALS}", "".join(f"{line}\n" for line in lines))
 
 
-def open_removals(destination: str) -> dict[str, list[Removal]]:
-    """What earlier runs meant to take away and has not been deleted for good, by run."""
+def record_stays(destination: str, run: str, stayed: Sequence[Stay]) -> None:
+    """Write down every original that stays, and why."""
+    _write(destination, f"{run}{_STAYS}", "".join(f"{json.dumps(asdict(stay))}\n" for stay in stayed))
+
+
+def open_removals(destination: str) -> list[Planned]:
+    """What earlier runs meant to take away and has not been deleted for good, oldest run first."""
     names = _names(destination)
     closed = {name.removesuffix(_PURGED) for name in names if name.endswith(_PURGED)}
     runs = [name.removesuffix(_REMOVALS) for name in names if name.endswith(_REMOVALS)]
-    return {run: _removals(destination, run) for run in runs if run not in closed}
+    return [_planned(destination, run) for run in runs if run not in closed]
 
 
 def close_removals(destination: str, run: str, count: int) -> None:
@@ -104,16 +162,19 @@ def is_list_of_ours(destination: str, source: str) -> bool:
     return is_below(source, own_path(destination, _FOLDER))
 
 
-def _removals(destination: str, run: str) -> list[Removal]:
+def _planned(destination: str, run: str) -> Planned:
     uri = uri_of(destination, f"{run}{_REMOVALS}")
-    try:
-        return [Removal(**json.loads(line)) for line in read_object(uri).decode().splitlines()]
-    except (TypeError, ValueError) as error:
-        raise StorageError(f"expected {uri!r} to list removals, found something else ({error})") from error
+    removals, problems = [], []
+    for number, line in enumerate(read_object(uri).decode(errors="replace").splitlines(), 1):
+        try:
+            removals.append(Removal(**json.loads(line)))
+        except (StorageError, TypeError, ValueError, RecursionError) as error:
+            problems.append(f"{uri}, line {number}: no entry of a ledger, it counts for nothing ({error})")
+    return Planned(run, tuple(removals), tuple(problems))
 
 
 def _run(content: dict[str, Any]) -> Run:
-    return Run(**{**content, "problems": tuple(content["problems"])})
+    return Run(**{**content, **{name: tuple(content.get(name, ())) for name in ("problems", "first_kept")}})
 
 
 def _names(destination: str) -> list[str]:

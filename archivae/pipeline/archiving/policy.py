@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from archivae.errors import ArchivaeError, UsageError
+from archivae.images import ReadOptions
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.rate import RATE_WORDS, Lossless, Rate, pick_rate
 from archivae.pipeline.quantities import bytes_of, seconds_of
@@ -16,6 +17,7 @@ from archivae.storage import read_object
 from archivae.storage.names import is_below, normal, scheme_of
 
 Originals = Literal["keep", "delete", "move"]
+KeptWord = Literal["lost"]
 _MAX_POLICY_BYTES = 1 << 20
 _TARGETS = tuple(word for word in RATE_WORDS if word != "max_bytes")
 """`max_bytes` is a run's budget in a policy; as a target for each picture it is called ``max_picture_bytes``."""
@@ -24,7 +26,8 @@ _TARGETS = tuple(word for word in RATE_WORDS if word != "max_bytes")
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """``older_than`` and ``grace`` in seconds, sizes in bytes. ``include`` empty: everything; both are globs of names
-    relative to their source. The three ``max_`` are a run's budget, None for no bound."""
+    relative to their source. ``keep_bytes_of``: "lost" archives the own bytes of files of which something would be lost. The
+    three ``max_`` are a run's budget, None for no bound."""
 
     sources: tuple[str, ...]
     destination: str
@@ -36,6 +39,7 @@ class Policy:
     shard_size: int | None = None
     originals: Originals = "keep"
     accept_loss: bool = False
+    keep_bytes_of: tuple[KeptWord, ...] = ()
     grace: float = 7 * 86400.0
     move_to: str = ""
     max_objects: int | None = None
@@ -47,15 +51,32 @@ class Policy:
         _check_originals(self)
 
     @property
+    def reading(self) -> ReadOptions:
+        """How its pictures are read."""
+        return ReadOptions(keep_bytes_of="lost") if "lost" in self.keep_bytes_of else ReadOptions()
+
+    @property
     def removes(self) -> bool:
         """Whether originals may go."""
         return self.originals != "keep"
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML as `yaml.safe_load` reads it, but that of two equal keys none silently wins."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_policy(uri: str) -> Policy:
     """The policy in a YAML file, local or gs://. UsageError says which word is wrong, and why."""
     try:
-        content = yaml.safe_load(read_object(uri, limit=_MAX_POLICY_BYTES))
+        content = yaml.load(read_object(uri, limit=_MAX_POLICY_BYTES), _UniqueKeys)
     except yaml.YAMLError as error:
         raise UsageError(f"expected {uri!r} to be YAML, found {error}") from error
     if not isinstance(content, dict):
@@ -153,6 +174,13 @@ def _choice(value: Any, word: str) -> str:
     return str(value)
 
 
+def _kept_words(value: Any, word: str) -> tuple[str, ...]:
+    words = _texts(value, word)
+    if unknown := {*words} - {*get_args(KeptWord)}:
+        raise UsageError(f"expected {word} to list {', '.join(get_args(KeptWord))}, found {', '.join(sorted(unknown))}")
+    return words
+
+
 _READERS: Mapping[str, Callable[[Any, str], Any]] = {
     "sources": _texts,
     "destination": _text,
@@ -163,6 +191,7 @@ _READERS: Mapping[str, Callable[[Any, str], Any]] = {
     "shard_size": bytes_of,
     "originals": _choice,
     "accept_loss": _boolean,
+    "keep_bytes_of": _kept_words,
     "grace": seconds_of,
     "move_to": _text,
     "max_objects": _count,

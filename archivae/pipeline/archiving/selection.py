@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,23 +12,28 @@ from typing import Literal
 from archivae.errors import NothingFoundError
 from archivae.operations.names import ARCHIVE_ENDING, archive_name
 from archivae.pipeline.archiving.archived import list_archived
+from archivae.pipeline.archiving.naming import Taken, names_for
+from archivae.pipeline.archiving.places import root_of
 from archivae.pipeline.archiving.policy import Policy
-from archivae.storage import ManifestRow, StoredObject, list_source, read_manifest
+from archivae.storage import ManifestRow, StoredObject, list_source
 from archivae.storage.globs import translate
-from archivae.storage.names import normal, scheme_of
+from archivae.storage.links import Links
+from archivae.storage.manifest import keep_newest, read_rows
 from archivae.transforms.item import spelled_out
 
-Verdict = Literal["encode", "try again", "archived", "settled", "excluded", "too young"]
+Verdict = Literal["encode", "try again", "archived", "settled", "excluded", "too young", "behind a linked folder"]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One object of a source: ``root`` is its source's folder, ``name`` its name in the archive, where that is known."""
+    """One object of a source: ``root`` is its source's folder, without a closing slash; ``name`` its name in the archive;
+    ``linked``: a folder between the two is a link."""
 
     found: StoredObject
     root: str
     name: str
     row: ManifestRow | None = None
+    linked: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,33 +51,20 @@ class Selection:
         return sum(candidate.found.size for candidate in self.fresh)
 
 
-def full_name(uri: str) -> str:
-    """The name under which an object is archived: all of its path, so that it depends on no other object or source.
-
-    >>> full_name("gs://in/cats/1.jpg"), full_name("/data/cats/1.jpg")
-    ('in/cats/1.jpg', 'data/cats/1.jpg')
-    """
-    return uri.partition("://")[2] if scheme_of(uri) else normal(uri).lstrip("/")
-
-
-def version_name(name: str, fingerprint: str) -> str:
-    """What other content of an archived name is called.
-
-    >>> version_name("in/cats/1.jpg", "local:10:1")
-    'in/cats/1~192d74f41dc3.jpg'
-    """
-    stem, ending = posixpath.splitext(name)
-    return f"{stem}~{hashlib.sha256(fingerprint.encode()).hexdigest()[:12]}{ending}"
-
-
 def select(policy: Policy, now: float) -> Selection:
     """List the sources and sort what they hold, by name. ``now``: seconds since 1970."""
-    rows = read_manifest(policy.destination)
-    outputs = {*list_archived(policy)}
+    rows: dict[str, ManifestRow] = {}
+    sources: dict[str, set[str]] = {}
+    for row in read_rows(policy.destination):
+        keep_newest(rows, [row])
+        if row.status == "done":
+            sources.setdefault(row.name, set()).add(row.source)
+    # A single object without a row was left by a killed run, and encode gives it its row; shards are published after theirs.
+    taken = Taken({*list_archived(policy)}, sources, adopts=policy.shard_size is None)
     piles: dict[Verdict, list[Candidate]] = {"encode": [], "try again": [], "archived": []}
     aside: Counter[str] = Counter()
-    for candidate in _candidates(policy, rows, outputs):
-        verdict = _judge(candidate, policy, outputs, now)
+    for candidate in _candidates(policy, rows, taken):
+        verdict = _judge(candidate, policy, taken.outputs, now)
         if verdict in piles:
             piles[verdict].append(candidate)
         else:
@@ -87,35 +77,44 @@ def select(policy: Policy, now: float) -> Selection:
     return Selection(tuple(fresh), tuple(piles["archived"][: policy.max_objects]), aside)
 
 
-def _candidates(policy: Policy, rows: Mapping[str, ManifestRow], outputs: Collection[str]) -> Iterator[Candidate]:
-    """Every object once, though several sources may hold it."""
-    seen: set[str] = set()
+def _candidates(policy: Policy, rows: Mapping[str, ManifestRow], taken: Taken) -> Iterator[Candidate]:
+    """Every object, with the name that it has or shall have."""
+    listed = _listed(policy)
+    names = names_for(((entry.found, rows.get(uri)) for uri, entry in listed.items()), taken)
+    for uri, entry in listed.items():
+        yield Candidate(entry.found, entry.root, names[uri], rows.get(uri), entry.linked)
+
+
+@dataclass(frozen=True)
+class _Listed:
+    found: StoredObject
+    root: str
+    linked: bool
+
+
+def _listed(policy: Policy) -> dict[str, _Listed]:
+    """Every object once, by its URI, though several sources may hold it: from one that leads to it without a link."""
+    listed: dict[str, _Listed] = {}
     for source in policy.sources:
+        links = Links()
         try:
-            listed = list_source(source, exclude=policy.destination)
+            objects = list_source(source, exclude=policy.destination)
         except NothingFoundError:  # all of it may have been archived and moved
             continue
-        for found in listed:
+        for found in objects:
             spelled = replace(found, uri=spelled_out(found.uri))
-            if spelled.uri not in seen and not found.name.endswith(ARCHIVE_ENDING):
-                seen.add(spelled.uri)
-                row = rows.get(spelled.uri)
-                root = found.uri.removesuffix(found.name)
-                yield Candidate(spelled, root, _name(policy, spelled, row, outputs), row)
-
-
-def _name(policy: Policy, found: StoredObject, row: ManifestRow | None, outputs: Collection[str]) -> str:
-    """The name in the archive. What lies there under a name stays: it may be all that is left of an earlier original."""
-    if row is not None and row.fingerprint == found.fingerprint:
-        return row.name
-    name = full_name(found.uri)
-    # A single object without a row was left by a killed run, and encode gives it its row; shards are published after theirs.
-    free = archive_name(name) not in outputs or (row is None and policy.shard_size is None)
-    return name if free else version_name(name, found.fingerprint)
+            root = root_of(found.uri, found.name)
+            entry = _Listed(spelled, root, links.lead_to(found.uri, root))
+            known = listed.get(spelled.uri)
+            if not found.name.endswith(ARCHIVE_ENDING) and (known is None or (known.linked and not entry.linked)):
+                listed[spelled.uri] = entry
+    return listed
 
 
 def _judge(candidate: Candidate, policy: Policy, outputs: Collection[str], now: float) -> Verdict:
     name, row = candidate.found.name, candidate.row
+    if candidate.linked:
+        return "behind a linked folder"
     if not _matches(name, policy):
         return "excluded"
     # What has no date, or is not there, is never old enough.

@@ -14,10 +14,11 @@ import pytest
 from archivae.errors import JobError, StorageError, UsageError
 from archivae.pipeline.archiving import run as running
 from archivae.pipeline.archiving.ledger import Run, open_removals, read_runs
+from archivae.pipeline.archiving.naming import full_name
 from archivae.pipeline.archiving.policy import Policy, parse_policy
 from archivae.pipeline.archiving.run import archive
-from archivae.pipeline.archiving.selection import full_name, select
-from archivae.pipeline.archiving.verification import Verifier, verify_all
+from archivae.pipeline.archiving.selection import select
+from archivae.pipeline.archiving.verification import Claim, Verifier, verify_all
 from archivae.pipeline.cli import main
 from archivae.storage import ManifestRow, gcs_removal
 from tests.end_to_end.jobs import MODEL, PHOTOS, Folder
@@ -190,11 +191,15 @@ def test_one_damaged_picture_stops_every_removal(
     assert any("no original was touched" in problem for problem in run.problems)
 
 
+def worse_than_recorded(claim: Claim) -> Claim:
+    return replace(claim, row=replace(claim.row, psnr=claim.row.psnr + 1))
+
+
 def test_a_picture_that_decodes_worse_than_recorded(
     source: Folder, target: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify = Verifier.verify
-    monkeypatch.setattr(Verifier, "verify", lambda self, row: verify(self, replace(row, psnr=row.psnr + 1)))
+    monkeypatch.setattr(Verifier, "verify", lambda self, claim: verify(self, worse_than_recorded(claim)))
     run = once(deleting(source, target, grace=0))
     assert source.files() == PHOTOS and run.bad == 3
 
@@ -299,10 +304,11 @@ def test_a_picture_that_cannot_be_encoded_stays(source: Folder, target: Folder) 
 
 def test_two_processes_verify_as_one_does(tmp_path: Path) -> None:
     source, target = Folder(str(tmp_path / "in")).put(PHOTOS), Folder(str(tmp_path / "arc"))
-    once(policy(source, target))
+    asked = policy(source, target)
+    once(asked)
     target.put({archived(target, source, "a.png"): b"damaged"})
     rows = sorted(target.rows().values(), key=lambda row: row.name)
-    alone, together = (list(verify_all(target.uri, rows, processes)) for processes in (1, 2))
+    alone, together = (list(verify_all(asked, map(Claim, rows), processes)) for processes in (1, 2))
     assert alone == together and [finding.result for finding in alone] == ["bad", "good", "good"]
 
 

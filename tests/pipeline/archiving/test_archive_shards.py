@@ -18,10 +18,11 @@ from archivae.pipeline.archiving import run as running
 from archivae.pipeline.archiving.archived import unfinished
 from archivae.pipeline.archiving.command import dry_run_lines
 from archivae.pipeline.archiving.ledger import Run, read_runs
+from archivae.pipeline.archiving.naming import full_name, version_name
 from archivae.pipeline.archiving.policy import Policy, parse_policy
 from archivae.pipeline.archiving.run import archive
-from archivae.pipeline.archiving.selection import full_name, select, version_name
-from archivae.pipeline.archiving.verification import Verifier
+from archivae.pipeline.archiving.selection import select
+from archivae.pipeline.archiving.verification import Claim, Finding, Verifier
 from archivae.pipeline.cli import main, run_and_report
 from archivae.storage import ManifestRow
 from archivae.storage.archive_index import ArchiveIndex, write_index
@@ -165,7 +166,11 @@ def test_a_picture_that_decodes_worse_than_recorded(
     source: Folder, target: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify = Verifier.verify
-    monkeypatch.setattr(Verifier, "verify", lambda self, row: verify(self, replace(row, psnr=row.psnr + 1)))
+
+    def stricter(self: Verifier, claim: Claim) -> Finding:
+        return verify(self, replace(claim, row=replace(claim.row, psnr=claim.row.psnr + 1)))
+
+    monkeypatch.setattr(Verifier, "verify", stricter)
     assert once(deleting(source, target, grace=0)).bad == 3 and source.files() == PHOTOS
 
 
@@ -280,7 +285,7 @@ def test_a_run_killed_before_its_shards_were_published(
         with pytest.raises(JobError):
             once(asked)
     assert source.files() == PHOTOS and unfinished(asked) is not None
-    lines = list(dry_run_lines(asked, select(asked, time.time()), time.time()))
+    lines = list(dry_run_lines(asked, "policy.yaml", select(asked, time.time()), time.time()))
     assert lines[0] == "first make the 2 shards of 3 objects that an earlier run left unfinished"
     if since != "nothing":
         source.put({"0.png": photo_file(64, 64, 5)})
