@@ -40,7 +40,7 @@ def _warning(data: bytes) -> str:
         simplejpeg.decode_jpeg(data, colorspace=target, fastdct=True, min_height=1, min_width=1, strict=True)
     except ValueError as error:
         text = str(error)
-        return "" if text.startswith(_NOT_DECODED) else text
+        return "" if any(phrase in text for phrase in _NOT_DECODED) else text
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from archivae.images.picture import Raster, Rasters, ReadOptions
+from archivae.images.readers.aperture import cropped
 from archivae.images.readers.colour_numbers import boxed_numbers, taken_as_srgb
 from archivae.images.readers.frames import OpenFrame, read_frames
 from archivae.images.readers.modes import load_raster
@@ -28,7 +29,7 @@ def read_avif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
 
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
         raster, damage = load_raster(open_frame, options, bits=bits, largest=2**bits - 1)
-        return taken_as_srgb(raster, boxed_numbers(data)), damage
+        return cropped(taken_as_srgb(raster, boxed_numbers(data)), data), damage
 
     return read_frames(data, "AVIF", options, max_pixels, to_raster)
 
