@@ -78,8 +78,11 @@ class Store(Protocol):
     def write_pieces(self, uri: str, pieces: Iterable[bytes], scratch: str) -> str:
         """The same for an object that is too large for memory, given piece by piece."""
 
-    def write_if(self, uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
-        """`write` if the object has the fingerprint ``expected``, None: if there is none; None if it has another."""
+    def write_pieces_if(self, uri: str, pieces: Iterable[bytes], expected: str | None, scratch: str) -> str | None:
+        """`write_pieces` if the object has the fingerprint ``expected``, None: if there is none; None if it has another.
+
+        All pieces are drawn, whatever comes of it.
+        """
 
     def delete(self, uri: str) -> None:
         """Delete one object; nothing if it is not there."""
