@@ -14,14 +14,13 @@ from archivae.images import MAX_PIXELS, Picture
 from archivae.models import parse_codec
 from archivae.operations.archive import span_of
 from archivae.operations.archive_pack import index_row
-from archivae.operations.archive_reindex import list_shards
 from archivae.operations.codec import FindCodec
 from archivae.operations.compare import level_against
 from archivae.operations.decode import decode_stream
 from archivae.operations.names import archive_name
 from archivae.storage import own_path, read_object, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
-from archivae.storage.archive_layout import index_uri, is_archive, shard_uri
+from archivae.storage.archive_layout import index_uri, is_archive, list_shards, shard_uri
 from archivae.storage.objects import read_framed_span, read_range, store_of
 from archivae.storage.tar import END, header, padding
 
