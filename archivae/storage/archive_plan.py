@@ -160,7 +160,7 @@ def _round_text(plan: Round) -> bytes:
 
 
 def _shard_plan(objects: Sequence[StoredObject]) -> bytes:
-    rows = [asdict(found) for found in objects]
+    rows = [asdict(found) for found in objects]  # of members of packs, whose tars are others': no member's name
     sink = io.BytesIO()
     pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
     return sink.getvalue()

@@ -8,10 +8,11 @@ from typing import cast
 
 import google_crc32c
 
-from archivae.errors import StorageError
+from archivae.errors import StorageError, WrongMemberError
 from archivae.storage import gcs, local
 from archivae.storage.names import normal, own_path, scheme_of
 from archivae.storage.store import Span, Store, StoredObject
+from archivae.storage.tar import header_size, is_header_of
 
 LARGEST_SPAN = 1 << 30
 """The most bytes that are read of an archive's member."""
@@ -79,8 +80,24 @@ def read_range(uri: str, offset: int, length: int, fingerprint: str = "") -> byt
 
 
 def read_span(span: Span) -> bytes:
-    """The bytes of a span, in one request. StorageError if they are damaged, or more than `LARGEST_SPAN`."""
-    return read_framed_span(span, 0, 0)[1]
+    """The bytes of a span, in one request. StorageError if they are damaged, or more than `LARGEST_SPAN`.
+
+    WrongMemberError if the tar says that they are another member's.
+    """
+    if not span.member:
+        return read_framed_span(span, 0, 0)[1]
+    before, data, _ = read_framed_span(span, header_size(span.member), 0)
+    check_member(span, before)
+    return data
+
+
+def check_member(span: Span, before: bytes) -> None:
+    """WrongMemberError if the tar header ``before`` the bytes of a span is not of the member that it is to be."""
+    if not is_header_of(before, span.member, span.length):
+        raise WrongMemberError(
+            f"{span.uri!r} holds another picture than {span.member!r} at byte {span.offset}, or its name is damaged: make the "
+            "index anew (archivae reindex)"
+        )
 
 
 def read_framed_span(span: Span, before: int, after: int) -> tuple[bytes, bytes, bytes]:

@@ -16,7 +16,8 @@ class Span:
     """Bytes that lie inside another object, as a picture does in an archive's shard.
 
     ``uri``: of that object. ``offset``, ``length``: in bytes. ``crc``: the CRC-32C of these bytes, None if it is not
-    known. ``fingerprint``: that of the object, where it must be the one that was listed.
+    known. ``fingerprint``: that of the object, where it must be the one that was listed. ``member``: the name that the tar
+    header before them must have, where it is one of ours; empty elsewhere.
     """
 
     uri: str
@@ -24,6 +25,7 @@ class Span:
     length: int
     crc: int | None
     fingerprint: str = ""
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
