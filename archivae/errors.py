@@ -69,8 +69,16 @@ class ChangedError(StorageError):
     """An object that is not what it was when it was archived; it was left as it is."""
 
 
+class WrongMemberError(StorageError):
+    """An index that sends a name to the picture of another."""
+
+
 class DestinationError(ArchivaeError):
     """A destination that holds something else than this job would write."""
+
+
+class LeaseLostError(DestinationError):
+    """A job whose destination another took over meanwhile; it wrote nothing after that."""
 
 
 class JobError(ArchivaeError):

@@ -13,6 +13,7 @@ from archivae.images import MAX_PIXELS, OutputFormat
 from archivae.models import parse_codec, shipped_ids
 from archivae.operations.codec import LocalCodec, named_codec, put_on_device
 from archivae.operations.decode import as_array, decode_first, decode_stream, picture_file
+from archivae.operations.names import archive_name
 from archivae.storage import own_path, read_object, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
 from archivae.storage.archive_layout import index_uri, shard_uri
@@ -25,8 +26,8 @@ class Archive(Mapping[str, np.ndarray]):
     """Pictures by their sources' names: ``archive["a/b.jpg"]`` is what `archivae.decode` gives.
 
     Opening reads the index's footer. A picture costs one row group of the index, at most 1 MiB and kept for the next,
-    and the picture's own bytes of its shard. KeyError for a name that is not there; StorageError, BitstreamError for
-    what is damaged.
+    and the picture's own bytes of its shard with the tar header before them. KeyError for a name that is not there;
+    WrongMemberError where the header has another name; StorageError, BitstreamError for what is damaged.
     """
 
     def __init__(self, uri: str, *, accelerator: str = "auto", max_pixels: int = MAX_PIXELS) -> None:
@@ -50,7 +51,7 @@ class Archive(Mapping[str, np.ndarray]):
         return isinstance(name, str) and self.index.find(name) is not None
 
     def read(self, name: str) -> bytes:
-        """The ``.avae`` file of a picture, its CRC-32C checked."""
+        """The ``.avae`` file of a picture, its CRC-32C and its name in the shard checked."""
         row = self.index.find(name)
         if row is None:
             raise KeyError(name)
@@ -96,4 +97,4 @@ def open_archive(uri: str, *, accelerator: str = "auto", max_pixels: int = MAX_P
 
 def span_of(archive: str, row: IndexRow) -> Span:
     """Where the ``.avae`` file of a row lies."""
-    return Span(shard_uri(archive, row.shard), row.offset, row.length, row.crc)
+    return Span(shard_uri(archive, row.shard), row.offset, row.length, row.crc, member=archive_name(row.name))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 
 import google_crc32c
 
@@ -12,18 +12,18 @@ from archivae.bitstream import read_bitstream
 from archivae.bitstream.container import QUALITY_STEP, Bitstream
 from archivae.errors import ArchivaeError, StorageError
 from archivae.operations.names import archive_name
-from archivae.storage import join, read_object, scratch_of
-from archivae.storage.archive_index import ArchiveIndex, IndexRow, merge_rows, write_index
+from archivae.storage import join, read_object, stat_object
+from archivae.storage.archive_index import ArchiveIndex, IndexRow, index_pieces, merge_rows
 from archivae.storage.archive_layout import (
     index_uri,
-    is_archive,
     members_folder,
     members_name,
     packed_uri,
     shard_uri,
 )
-from archivae.storage.archive_plan import Round, end_round, is_packed, pending_round
-from archivae.storage.objects import LARGEST_SPAN, clear_own, delete_object, write_pieces
+from archivae.storage.archive_plan import Round, end_round, is_packed, pending_round, read_round
+from archivae.storage.fence import Fence, create_fenced, replace_fenced
+from archivae.storage.objects import LARGEST_SPAN, clear_own, delete_object
 from archivae.storage.tar import END, header, padding
 from archivae.storage.threads import map_in_order
 
@@ -31,41 +31,69 @@ _READ_AHEAD = 32
 """Members that are read before they are written, so that requests overlap."""
 
 
-def pack_shard(archive: str, shard: int, names: Iterable[str]) -> int:
+def pack_shard(archive: str, shard: int, names: Iterable[str], fence: Fence | None = None) -> int:
     """Publish the shard of the finished members with these names, whole; how many were packed, 0 if it is published.
 
     Of no members no shard is made, but it counts as published. Killed at any point, it is done again with the same bytes.
+    A shard is created, never replaced: where other bytes lie under its number, as of a killed run that read other sources,
+    it takes the first free one after the round's.
     """
+    fence = fence or Fence(archive)
     if is_packed(archive, shard):
         return 0
     ordered = sorted(names)
     rows: list[IndexRow] = []
     if ordered:
-        write_pieces(
-            shard_uri(archive, shard), _shard_pieces(archive, shard, ordered, rows), scratch=scratch_of(archive)
-        )
-    write_index(packed_uri(archive, shard), rows, archive)
+        read = partial(_read_member, members_folder(archive, shard))
+
+        def pieces(number: int) -> Iterator[bytes]:
+            rows.clear()
+            return shard_pieces(number, ordered, read, rows)
+
+        create_shard(fence, _numbers(archive, shard), pieces)
+    if create_fenced(fence, packed_uri(archive, shard), index_pieces(rows)) is None:
+        raise StorageError(f"{packed_uri(archive, shard)!r} was written meanwhile by something that holds no lease")
+    fence.check()
     clear_own(archive, members_name(shard))
     return len(rows)
 
 
-def publish_round(archive: str, plan: Round) -> None:
+def create_shard(fence: Fence, numbers: Iterator[int], pieces: Callable[[int], Iterator[bytes]]) -> int:
+    """Create a shard under the first of ``numbers`` that is free, or has these very bytes; which it was."""
+    for number in numbers:
+        if create_fenced(fence, shard_uri(fence.destination, number), pieces(number)) is not None:
+            return number
+    raise ValueError("expected numbers without an end")
+
+
+def _numbers(archive: str, shard: int) -> Iterator[int]:
+    """A shard's own number, then those after all of its round."""
+    yield shard
+    plan = read_round(archive)
+    yield from count(plan.shards.stop if plan else shard + 1)
+
+
+def publish_round(archive: str, plan: Round, fence: Fence | None = None) -> None:
     """Make the index of the archive with the shards of the round in it, which counts from then on.
 
     StorageError if one of its shards is not published yet.
     """
-    if pending_round(archive) is None:
+    fence = fence or Fence(archive)
+    fence.check()
+    if pending_round(archive, fence) is None:
         return  # done before: a worker was lost after its work
     missing = [shard for shard in plan.shards if not is_packed(archive, shard)]
     if missing:
         raise StorageError(f"expected all shards of {archive!r} to be published, missing {missing[:9]}; run again")
-    if plan.first and not is_archive(archive):
+    found = stat_object(index_uri(archive))
+    if plan.first and found is None:
         raise StorageError(f"the index of {archive!r} is gone: archivae reindex, then run again")
-    before = ArchiveIndex(index_uri(archive)).rows() if is_archive(archive) else ()
+    before = ArchiveIndex(index_uri(archive)).rows() if found else ()
     # Shards follow one another as their names do, so that one is open at a time.
     added = chain.from_iterable(ArchiveIndex(packed_uri(archive, shard)).rows() for shard in plan.shards)
-    write_index(index_uri(archive), merge_rows([before, added]), archive)
-    end_round(archive, plan)
+    merged = index_pieces(merge_rows([before, added]))
+    replace_fenced(fence, index_uri(archive), merged, found.fingerprint if found else None)
+    end_round(archive, plan, fence)
 
 
 def index_row(stream: Bitstream, data: bytes, name: str, shard: int, offset: int) -> IndexRow:
@@ -83,10 +111,12 @@ def index_row(stream: Bitstream, data: bytes, name: str, shard: int, offset: int
     )
 
 
-def _shard_pieces(archive: str, shard: int, names: list[str], rows: list[IndexRow]) -> Iterator[bytes]:
-    """The bytes of a shard; a row of the index for each member goes to ``rows`` on the way."""
+def shard_pieces(
+    shard: int, names: Sequence[str], read: Callable[[str], tuple[bytes, Bitstream]], rows: list[IndexRow]
+) -> Iterator[bytes]:
+    """The bytes of a shard with members of these names, in this order, which ``read`` gives; a row of the index for each
+    goes to ``rows`` on the way."""
     at = 0
-    read = partial(_read_member, members_folder(archive, shard))
     for name, (data, stream) in zip(names, map_in_order(read, names, _READ_AHEAD), strict=True):
         head = header(archive_name(name), len(data))
         rows.append(index_row(stream, data, name, shard, at + len(head)))

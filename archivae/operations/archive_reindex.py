@@ -11,10 +11,9 @@ from archivae.operations.archive_pack import index_row
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.storage import join, own_path
 from archivae.storage.archive_index import ArchiveIndex, IndexRow, merge_rows, write_index
-from archivae.storage.archive_layout import index_uri, shard_number
+from archivae.storage.archive_layout import index_uri, list_shards
 from archivae.storage.archive_plan import Round, read_round
-from archivae.storage.names import normal
-from archivae.storage.objects import LARGEST_SPAN, clear_own, store_of
+from archivae.storage.objects import LARGEST_SPAN, clear_own
 from archivae.storage.ranged_file import Ahead
 from archivae.storage.store import StoredObject
 from archivae.storage.tar import Read, TarMember, scan
@@ -61,13 +60,6 @@ def reindex(archive: str) -> Reindexed:
     write_index(index_uri(archive), merge_rows(map(_rows_of, chains(parts))), archive)
     clear_own(archive, _PARTS)
     return Reindexed(len(ArchiveIndex(index_uri(archive))), tuple(damage))
-
-
-def list_shards(archive: str) -> dict[int, StoredObject]:
-    """The shards that lie in an archive, by number."""
-    entries = store_of(archive).walk(normal(archive), start="shard-", depth=1)
-    numbered = ((shard_number(entry.name), entry) for entry in entries if "/" not in entry.name)
-    return {number: entry for number, entry in numbered if number is not None}
 
 
 def scan_shard(shard: StoredObject, number: int) -> Iterator[IndexRow | str]:

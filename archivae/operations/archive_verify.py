@@ -14,15 +14,14 @@ from archivae.images import MAX_PIXELS, Picture
 from archivae.models import parse_codec
 from archivae.operations.archive import span_of
 from archivae.operations.archive_pack import index_row
-from archivae.operations.archive_reindex import list_shards
 from archivae.operations.codec import FindCodec
 from archivae.operations.compare import level_against
 from archivae.operations.decode import decode_stream
 from archivae.operations.names import archive_name
 from archivae.storage import own_path, read_object, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
-from archivae.storage.archive_layout import index_uri, is_archive, shard_uri
-from archivae.storage.objects import read_framed_span, read_range, store_of
+from archivae.storage.archive_layout import index_uri, is_archive, list_shards, shard_uri
+from archivae.storage.objects import check_member, read_framed_span, read_range, store_of
 from archivae.storage.tar import END, header, padding
 
 PSNR_TOLERANCE = 0.05
@@ -77,9 +76,12 @@ def check_picture(archive: str, row: IndexRow, find_codec: FindCodec, original: 
 
 
 def read_member(archive: str, row: IndexRow) -> tuple[bytes, list[str]]:
-    """A picture's ``.avae`` file out of its shard, and what is wrong around it. An ArchivaeError if it is itself damaged."""
+    """A picture's ``.avae`` file out of its shard, and what is wrong around it. An ArchivaeError if it is itself damaged, or
+    another's."""
     head, fill = header(archive_name(row.name), row.length), bytes(padding(row.length))
-    before, data, after = read_framed_span(span_of(archive, row), len(head), len(fill))
+    span = span_of(archive, row)
+    before, data, after = read_framed_span(span, len(head), len(fill))
+    check_member(span, before)
     problems = [] if (before, after) == (head, fill) else [_FRAME]
     stream = read_bitstream(data, max_pixels=MAX_PIXELS)
     if index_row(stream, data, row.name, row.shard, row.offset) != row:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from archivae.errors import ArchivaeError
+from archivae.errors import ArchivaeError, DestinationError
 from archivae.images import ENDINGS
 from archivae.models import ACCELERATORS
 from archivae.operations.archive import Archive, open_archive
@@ -28,6 +28,7 @@ from archivae.pipeline.quantities import share_of
 from archivae.storage import join, own_path, read_manifest, scratch_of, write_object
 from archivae.storage.archive_index import IndexRow
 from archivae.storage.names import normal
+from archivae.storage.objects import create_object
 from archivae.storage.threads import map_in_order
 
 GOOD, DAMAGED = 0, 1
@@ -48,6 +49,7 @@ def add_parsers(commands: Any) -> None:
         "--format", choices=(*ENDINGS, _AVAE), default="png", help="format to write, avae: as stored (default: png)"
     )
     add_profile_argument(get)
+    get.add_argument("--overwrite", action="store_true", help="replace files that are there already, whatever they are")
     get.set_defaults(run=_get)
     verify = commands.add_parser(
         "verify",
@@ -82,7 +84,7 @@ def _ls(arguments: argparse.Namespace) -> int:
 
 
 def _get(arguments: argparse.Namespace) -> int:
-    """Every picture that can be had; 1 if one could not."""
+    """Every picture that can be had, and whose file is not there already with other bytes; 1 if one could not."""
     archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
     names = dict.fromkeys(arguments.names)
     targets = _targets(names, arguments.format)
@@ -102,7 +104,11 @@ def _get_one(archive: Archive, name: str, uri: str, arguments: argparse.Namespac
         data = archive.read(name)
     else:
         data = archive.picture_file(name, arguments.format, arguments.restore_profile)
-    write_object(uri, data, scratch=scratch_of(arguments.output))
+    scratch = scratch_of(arguments.output)
+    if arguments.overwrite:
+        write_object(uri, data, scratch=scratch)
+    elif create_object(uri, [data], scratch=scratch) is None:
+        raise DestinationError(f"{uri!r} is there already, and other than this: give --overwrite, or another --output")
 
 
 def _targets(names: Iterable[str], format: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from archivae.pipeline.options import Settings
 from archivae.storage import StoredObject, read_fragment, read_fragments
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive, packed_uri
-from archivae.storage.archive_plan import Round, is_packed, pending_round, read_shard_plan, write_plan
+from archivae.storage.archive_plan import Round, is_packed, next_shard, pending_round, read_shard_plan, write_plan
 from archivae.storage.names import normal
 from archivae.transforms import Job
 from archivae.transforms.plan import list_inputs
@@ -35,8 +35,10 @@ def plan_shards(job: Job, settings: Settings) -> Round | None:
     if first is None:
         return None
     shards = assign(chain([first], sources), settings.shard_size, settings.rate)
-    before = ArchiveIndex(index_uri(job.destination)).shards if is_archive(job.destination) else 0
-    return write_plan(job.destination, shards, source=normal(job.source), options=job.options, first=before)
+    first_free = next_shard(job.destination)
+    return write_plan(
+        job.destination, shards, source=normal(job.source), options=job.options, first=first_free, fence=job.fence
+    )
 
 
 def objects_left(job: Job, settings: Settings) -> Iterator[StoredObject]:
@@ -57,7 +59,7 @@ def published_before(job: Job, plan: Round) -> int:
 def _pending(job: Job) -> Round | None:
     if normal(job.source) == normal(job.destination):
         raise UsageError(f"an archive cannot lie where its pictures do, {job.source!r}: choose another destination")
-    pending = pending_round(job.destination)
+    pending = pending_round(job.destination, job.fence if job.token else None)
     if pending is not None and (pending.source, pending.options) != (normal(job.source), job.options):
         raise DestinationError(
             f"a job over {job.destination} is unfinished, of {pending.source} with {pending.options}: "

@@ -36,6 +36,7 @@ from archivae.pipeline.run import (
 )
 from archivae.pipeline.summary import Summary
 from archivae.storage import list_source, read_object, remove_stale_scratch, stat_object
+from archivae.storage.fence import Fence
 from archivae.storage.vectors import SUFFIX, list_vectors, parts_folder, read_embeddings, write_whole
 from archivae.transforms import Job, PlanWork, ReadObjects, WriteImages
 from archivae.transforms.embed import EmbedImages, WriteVectors
@@ -49,14 +50,15 @@ BuildGraph = Callable[[beam.Pipeline], object]
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A job and, given the file that workers tally in and the accelerator of the step with the model, its graph.
+    """A job and its graph, given the file that workers tally in, the accelerator of the step with the model and the token of
+    the job's lease.
 
     ``outstanding``: how many objects and bytes it has yet to work on. ``file``: what its vectors are gathered in at the
     end, those of the model ``model_id``; empty where they stay in parts.
     """
 
     job: AnyJob
-    graph: Callable[[str, str], BuildGraph]
+    graph: Callable[[str, str, str], BuildGraph]
     outstanding: Callable[[], DryRun]
     file: str = ""
     model_id: str = ""
@@ -82,19 +84,22 @@ def run_family(options: PipelineOptions, watch: bool = True) -> Summary | DryRun
             f"{prepared.file} is written when all its parts are there, and this job is not waited for: "
             f"name a folder, without {SUFFIX}, or wait"
         )
-    with alone(options, prepared.job):
-        return _run_alone(options, prepared, hint, runner in LOCAL_RUNNERS and watch)
+    with alone(options, prepared.job) as fence:
+        return _run_alone(options, prepared, hint, runner in LOCAL_RUNNERS and watch, fence)
 
 
-def _run_alone(options: PipelineOptions, prepared: _Prepared, hint: str, watch: bool) -> Summary | Submitted:
+def _run_alone(
+    options: PipelineOptions, prepared: _Prepared, hint: str, watch: bool, fence: Fence
+) -> Summary | Submitted:
     """Run a job whose destination is its own for so long."""
     job = prepared.job
     check_earlier(job)
     remove_stale_scratch(job.destination, age=0)
     began = time.monotonic()
     with watched(watch, job.operation) as progress:
-        result = run_graph(options, prepared.graph(progress, hint))
+        result = run_graph(options, prepared.graph(progress, hint, fence.token))
     if prepared.file:
+        fence.check()
         _gather(prepared)
     found = outcome(options, job, result, began)
     return replace(found, file=prepared.file) if isinstance(found, Summary) else found
@@ -122,8 +127,8 @@ def _generate(settings: FamilySettings, own: Any, run: str) -> _Prepared:
         order, source, settings.destination, options, run, picture_format, own.shards, settings.overwrite
     )
 
-    def graph(progress: str, hint: str) -> BuildGraph:
-        told = replace(job, progress=progress)
+    def graph(progress: str, hint: str, token: str) -> BuildGraph:
+        told = replace(job, progress=progress, token=token)
         work = hinted(GenerateImages(told), hint)
         return lambda root: root | "Plan" >> PlanChunks(told) | "Generate" >> work | "Write" >> _write_images(told)
 
@@ -164,8 +169,8 @@ def _transform(settings: FamilySettings, own: Any, run: str) -> _Prepared:
 def _over_pictures(job: Job, work: beam.PTransform, write: Callable[[Job], beam.PTransform]) -> _Prepared:
     """The job that reads pictures, works on each and writes what comes of it."""
 
-    def graph(progress: str, hint: str) -> BuildGraph:
-        told = replace(job, progress=progress)
+    def graph(progress: str, hint: str, token: str) -> BuildGraph:
+        told = replace(job, progress=progress, token=token)
         return lambda root: (
             root
             | "Plan" >> PlanWork(told)
@@ -178,13 +183,13 @@ def _over_pictures(job: Job, work: beam.PTransform, write: Callable[[Job], beam.
 
 
 def _write_images(job: Job | GenerationJob) -> WriteImages:
-    return WriteImages(
-        job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
-    )
+    words = {"options": job.options, "run": job.run, "progress": job.progress}
+    return WriteImages(job.destination, operation=job.operation, **words, fence=job.fence)
 
 
 def _write_vectors(job: Job) -> WriteVectors:
-    return WriteVectors(job.destination, options=job.options, run=job.run, progress=job.progress)
+    words = {"options": job.options, "run": job.run, "progress": job.progress}
+    return WriteVectors(job.destination, **words, fence=job.fence)
 
 
 def _collection_job(settings: FamilySettings, model_id: str, asked: Any, run: str) -> Job:

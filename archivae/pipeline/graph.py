@@ -35,9 +35,8 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
         return _build_verify(root, settings, job, hint)
     work = hinted({"encode": _encode, "decode": _decode, "restore": _restore}[settings.operation](settings, job), hint)
     planned = root | "Plan" >> _plan(settings, job)
-    write = WriteImages(
-        job.destination, operation=job.operation, options=job.options, run=job.run, progress=job.progress
-    )
+    words = {"options": job.options, "run": job.run, "progress": job.progress}
+    write = WriteImages(job.destination, operation=job.operation, **words, fence=job.fence)
     rows = (
         planned | "Read" >> ReadObjects(pictures_only=not job.named) | job.operation.title() >> work | "Write" >> write
     )
@@ -55,7 +54,11 @@ def _build_verify(root: beam.Pipeline, settings: Settings, job: Job, hint: str) 
     work = hinted(VerifyPictures(job, settings.accelerator), hint)
     checks, unread = root | "Plan" >> PlanChecks(job, settings.share, settings.against)
     found = (checks | "Verify" >> work, root | "Whole" >> VerifyWhole(job), unread)
-    return found | beam.Flatten() | "Record" >> RecordRows(job.destination, run=job.run, step=job.operation)
+    return (
+        found
+        | beam.Flatten()
+        | "Record" >> RecordRows(job.destination, run=job.run, step=job.operation, fence=job.fence)
+    )
 
 
 def _plan(settings: Settings, job: Job) -> beam.PTransform[beam.Pipeline, Item]:

@@ -31,6 +31,7 @@ from archivae.pipeline.summary import RunJob, Summary, read_summary
 from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive
+from archivae.storage.fence import Fence
 from archivae.storage.lease import leased
 from archivae.storage.names import normal
 from archivae.transforms import Job
@@ -97,7 +98,8 @@ def run(
         return DryRun(len(sizes), sum(sizes))
     hint = check_hardware(runner, options, settings, job.run)
     _check_source(job, settings)
-    with alone(options, job):
+    with alone(options, job) as fence:
+        job = replace(job, token=fence.token)
         return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
 
 
@@ -234,9 +236,9 @@ def check_earlier(job: AnyJob) -> None:
         )
 
 
-def alone(options: PipelineOptions, job: AnyJob) -> AbstractContextManager[None]:
+def alone(options: PipelineOptions, job: AnyJob) -> AbstractContextManager[Fence]:
     """Have the destination for this job alone, if it is waited for. DestinationError if another works on it."""
-    return leased(job.destination, job.run) if is_waited_for(options) else nullcontext()
+    return leased(job.destination, job.run) if is_waited_for(options) else nullcontext(Fence(job.destination))
 
 
 def _reason(error: Exception) -> str:

@@ -69,7 +69,7 @@ _SCHEMA = pa.schema(
 
 def write_index(uri: str, rows: Iterable[IndexRow], archive: str) -> None:
     """Write ``rows``, sorted by name, none twice; memory holds one row group. StorageError if they are not in order."""
-    write_pieces(uri, _pieces(rows), scratch=scratch_of(archive))
+    write_pieces(uri, index_pieces(rows), scratch=scratch_of(archive))
 
 
 def merge_rows(parts: Iterable[Iterable[IndexRow]]) -> Iterator[IndexRow]:
@@ -188,8 +188,8 @@ def _first_name(group: Any) -> str:
     return first
 
 
-def _pieces(rows: Iterable[IndexRow]) -> Iterator[bytes]:
-    """The Parquet file, a row group at a time."""
+def index_pieces(rows: Iterable[IndexRow]) -> Iterator[bytes]:
+    """The Parquet file of rows, sorted by name, none twice; a row group at a time. StorageError if they are not in order."""
     sink = _Drain()
     shards = 0
     # No dictionaries: nothing repeats. Statistics of names alone: that is what `find` looks at.

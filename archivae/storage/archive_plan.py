@@ -1,7 +1,8 @@
 """Which objects go into which shard, decided and written down before the first is read.
 
 A plan stands under ``_archivae/round/`` until all its shards are published and indexed: a killed job is gone on with
-as it was planned, whatever has come to the source since.
+as it was planned, whatever has come to the source since. A plan whose first shard is not the index's next one is over: it
+was published, or written by a job that had lost its lease.
 """
 
 from __future__ import annotations
@@ -15,9 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from archivae.errors import StorageError
-from archivae.storage.archive_layout import ROUND, packed_uri, plan_uri, shard_plan_uri
-from archivae.storage.names import scratch_of
-from archivae.storage.objects import clear_own, delete_object, read_object, stat_object, write_object
+from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_layout import (
+    ROUND,
+    index_uri,
+    is_archive,
+    list_shards,
+    packed_uri,
+    plan_uri,
+    shard_plan_uri,
+)
+from archivae.storage.fence import Fence, create_fenced, replace_fenced
+from archivae.storage.objects import clear_own, delete_if, read_object, stat_object
 from archivae.storage.parquet import read_parquet
 from archivae.storage.store import Span, StoredObject
 
@@ -44,18 +54,32 @@ class Round:
         return range(self.first, self.first + self.count)
 
 
+def next_shard(archive: str) -> int:
+    """The number after those of all shards, be they in the index or not: none is ever given twice."""
+    indexed = ArchiveIndex(index_uri(archive)).shards if is_archive(archive) else 0
+    return max(indexed, *(number + 1 for number in list_shards(archive)), 0)
+
+
 def write_plan(
-    archive: str, shards: Iterator[Sequence[StoredObject]], *, source: str, options: str, first: int
+    archive: str,
+    shards: Iterator[Sequence[StoredObject]],
+    *,
+    source: str,
+    options: str,
+    first: int,
+    fence: Fence | None = None,
 ) -> Round:
     """Write down what goes into which shard, numbered from ``first``; memory holds one shard's objects."""
+    fence = fence or Fence(archive)
+    fence.check()
     clear_own(archive, ROUND)
     count = members = 0
     for objects in shards:
-        _write_shard_plan(archive, first + count, objects)
+        _write_new(fence, shard_plan_uri(archive, first + count), _shard_plan(objects))
         count += 1
         members += len(objects)
     plan = Round(source, options, first, count, members)
-    _write_round(archive, plan)  # last: now it counts
+    _write_new(fence, plan_uri(archive), _round_text(plan))  # last: now it counts
     return plan
 
 
@@ -82,13 +106,20 @@ def read_round(archive: str) -> Round | None:
         raise _not_a_plan(uri, error) from error
 
 
-def pending_round(archive: str) -> Round | None:
-    """The round that a killed job left unfinished; None if there is none. What a finished one left is cleared away."""
+def pending_round(archive: str, fence: Fence | None = None) -> Round | None:
+    """The round that a killed job left unfinished; None if there is none. What a finished one left is cleared away.
+
+    That a round was published, but not finished, counts for a job alone that has the destination, and gives its fence.
+    """
     plan = read_round(archive)
-    if plan is not None and plan.done:
-        end_round(archive, plan)
-        return None
-    return plan
+    if plan is None or not (plan.done or (fence is not None and _is_published(archive, plan))):
+        return plan
+    end_round(archive, plan, fence)
+    return None
+
+
+def _is_published(archive: str, plan: Round) -> bool:
+    return is_archive(archive) and ArchiveIndex(index_uri(archive)).shards > plan.first
 
 
 def is_packed(archive: str, shard: int) -> bool:
@@ -96,25 +127,43 @@ def is_packed(archive: str, shard: int) -> bool:
     return stat_object(packed_uri(archive, shard)) is not None
 
 
-def end_round(archive: str, plan: Round) -> None:
-    """Clear away all that an indexed round leaves. Killed meanwhile, it says of itself that it is done."""
-    _write_round(archive, replace(plan, done=True))
-    for folder in ("members", "packed", "plan"):
-        clear_own(archive, f"{ROUND}/{folder}")
-    delete_object(plan_uri(archive))
+def end_round(archive: str, plan: Round, fence: Fence | None = None) -> None:
+    """Clear away all that an indexed round leaves. Killed meanwhile, it says of itself that it is done.
+
+    LeaseLostError or StorageError if another round stands there by now.
+    """
+    fence = fence or Fence(archive)
+    uri, done = plan_uri(archive), replace(plan, done=True)
+    found = stat_object(uri)
+    if found is not None:
+        there = read_round(archive)
+        if there is not None and replace(there, done=True) != done:
+            fence.check()
+            raise StorageError(f"{uri!r} was changed meanwhile by something that holds no lease; run again")
+        over = replace_fenced(fence, uri, [_round_text(done)], found.fingerprint)
+        for folder in ("members", "packed", "plan"):
+            fence.check()
+            clear_own(archive, f"{ROUND}/{folder}")
+        delete_if(uri, over)
+    fence.check()
     clear_own(archive, ROUND)
 
 
-def _write_round(archive: str, plan: Round) -> None:
-    text = json.dumps(asdict(plan), sort_keys=True)
-    write_object(plan_uri(archive), text.encode("ascii"), scratch=scratch_of(archive))
+def _write_new(fence: Fence, uri: str, data: bytes) -> None:
+    """LeaseLostError or StorageError if another job plans there at the same time."""
+    if create_fenced(fence, uri, [data]) is None:
+        raise StorageError(f"{uri!r} is there with another plan, of something that holds no lease; run again")
 
 
-def _write_shard_plan(archive: str, shard: int, objects: Sequence[StoredObject]) -> None:
-    rows = [asdict(found) for found in objects]
+def _round_text(plan: Round) -> bytes:
+    return json.dumps(asdict(plan), sort_keys=True).encode("ascii")
+
+
+def _shard_plan(objects: Sequence[StoredObject]) -> bytes:
+    rows = [asdict(found) for found in objects]  # of members of packs, whose tars are others': no member's name
     sink = io.BytesIO()
     pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
-    write_object(shard_plan_uri(archive, shard), sink.getvalue(), scratch=scratch_of(archive))
+    return sink.getvalue()
 
 
 def _not_a_plan(uri: str, error: Exception) -> StorageError:

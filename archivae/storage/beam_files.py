@@ -65,7 +65,7 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
     raise _read_only("write", uri)
 
 
-def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+def write_pieces_if(uri: str, pieces: Iterable[bytes], expected: str | None, scratch: str) -> str | None:
     """Refused, as `write` is."""
     raise _read_only("write", uri)
 

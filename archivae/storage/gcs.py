@@ -39,6 +39,7 @@ from archivae.storage.threads import map_in_order
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _WRITE_TRIES = 5
 _READ_TRIES = 3
+_KEPT_IN_MEMORY = 8 << 20
 _CONNECTIONS = 32  # kept open at once: of readers, writers and listers, in some threads
 # All that an entry needs, which is a tenth of what a page would hold otherwise.
 _LISTED = "items(name,size,generation,crc32c,timeCreated),nextPageToken"
@@ -138,41 +139,24 @@ def write(uri: str, data: bytes, scratch: str) -> str:
 
 def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
     """The same for an object too large for memory: it is gathered on this machine's disk, then uploaded."""
-    with tempfile.TemporaryFile() as file:
-        crc = 0
-        for piece in pieces:
-            file.write(piece)
-            crc = google_crc32c.extend(crc, piece)
-        size = file.tell()
-
-        def send(blob: Blob, kind: str, generation: int) -> None:
-            options: dict[str, Any] = {
-                "rewind": True,
-                "size": size,
-                "content_type": kind,
-                "checksum": "crc32c",
-                **PATIENCE,
-            }
-            blob.upload_from_file(file, if_generation_match=generation, **options)
-
+    with _gathered(pieces) as (send, size, crc):
         return _write(uri, send, size, crc)
 
 
-def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
+def write_pieces_if(uri: str, pieces: Iterable[bytes], expected: str | None, scratch: str) -> str | None:
     """Upload under the precondition that the object is of the generation in ``expected``, or that there is none."""
     bucket_name, key = split_object(uri)
-    with explained("write", uri):
+    with _gathered(pieces) as (send, size, crc), explained("write", uri):
         bucket = client().bucket(bucket_name)
-
-        def send(blob: Blob, kind: str, generation: int) -> None:
-            blob.upload_from_string(
-                data, content_type=kind, checksum="crc32c", if_generation_match=generation, **PATIENCE
-            )
-
-        blob = _upload(bucket, key, send, 0 if expected is None else _generation(expected))
-    # What stands there may be our own, from an upload that was retried after its answer got lost.
-    ours = blob is not None and (blob.size, blob.crc32c) == (len(data), _spelled(google_crc32c.value(data)))
-    return _fingerprint(blob) if ours else None
+        for _ in range(_WRITE_TRIES):
+            blob = _upload(bucket, key, send, 0 if expected is None else _generation(expected))
+            if blob is not None:
+                # What stands there may be our own, from an upload that was retried after its answer got lost.
+                return _fingerprint(blob) if (blob.size, blob.crc32c) == (size, _spelled(crc)) else None
+            found = bucket.get_blob(key, **PATIENCE)
+            if (None if found is None else found.generation) != (None if expected is None else _generation(expected)):
+                return None
+    raise StorageError(f"cannot write {uri!r}: in {_WRITE_TRIES} tries it arrived damaged; run again")
 
 
 def delete(uri: str) -> None:
@@ -195,6 +179,23 @@ def clear(folder: str) -> None:
     """Delete every object below ``folder``."""
     for _ in map_in_order(delete, [entry.uri for entry in walk(folder)]):
         pass
+
+
+@contextmanager
+def _gathered(pieces: Iterable[bytes]) -> Iterator[tuple[Callable[[Blob, str, int], None], int, int]]:
+    """Pieces on this machine's disk: how to upload them, their size and CRC-32C."""
+    with tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY) as file:
+        crc = 0
+        for piece in pieces:
+            file.write(piece)
+            crc = google_crc32c.extend(crc, piece)
+        size = file.tell()
+
+        def send(blob: Blob, kind: str, generation: int) -> None:
+            options = {"rewind": True, "size": size, "content_type": kind, "checksum": "crc32c", **PATIENCE}
+            blob.upload_from_file(file, if_generation_match=generation, **options)
+
+        yield send, size, crc
 
 
 def _write(uri: str, send: Callable[[Blob, str, int], None], size: int, crc: int) -> str:

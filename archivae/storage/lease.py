@@ -1,4 +1,7 @@
-"""One job at a time over a destination: ``_archivae/lease.json``, there while a job runs and renewed by it."""
+"""One job at a time over a destination: ``_archivae/lease.json``, there while a job runs and renewed by it.
+
+A lease can be lost: to another machine's job, after a sleep. `archivae.storage.fence` keeps that from doing harm.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from archivae.errors import ArchivaeError, DestinationError, StorageError
+from archivae.storage.fence import LARGEST_LEASE, LEASE, Fence, lease_token
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import delete_if, read_object, stat_object, write_if
+from archivae.storage.store import StoredObject
 
-NAME = "lease.json"
+NAME = LEASE
 RENEWED_EVERY = 30.0
 """Seconds."""
 EXPIRES_AFTER = 180.0
 """Seconds since it was renewed last, by the clocks of the store and of whoever wants the lease."""
+CLOCKS_DIFFER = 30.0
+"""Seconds by which these clocks may differ: a lease from further in the future is stale."""
 
 
 @dataclass(frozen=True)
@@ -36,29 +43,44 @@ class Holder:
     @property
     def is_gone(self) -> bool:
         """Whether it ran on this machine and does so no more. False where that cannot be told."""
-        return self.host == _host() and self.started != "" and self.started != _started(self.process)
+        return self._is_known and self.started != _started(self.process)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs on this machine, be it stopped or asleep. False where that cannot be told."""
+        return self._is_known and self.started == _started(self.process)
+
+    @property
+    def _is_known(self) -> bool:
+        return self.host == _host() and self.started != ""
 
 
 @contextmanager
-def leased(destination: str, run: str) -> Iterator[None]:
-    """Have the destination for the job ``run`` alone.
+def leased(destination: str, run: str) -> Iterator[Fence]:
+    """Have the destination for the job ``run`` alone; what it writes there goes through the fence that is given.
 
     The lease of a job that was killed is taken over: at once if it ran on this machine, else when it was not renewed
-    for `EXPIRES_AFTER` seconds. DestinationError if another job has it, or has taken it over meanwhile.
+    for `EXPIRES_AFTER` seconds. A job that lives on this machine keeps it, however long it was stopped. A lease that is
+    damaged, or dated in the future, is stale. DestinationError if another job has it, LeaseLostError if another has taken
+    it over meanwhile.
     """
     lease = _Lease(destination, Holder(run, _host(), os.getpid(), _started(os.getpid())))
     lease.take()
     ended = threading.Event()
     renewing = threading.Thread(target=lease.renew_until, args=(ended,), daemon=True)
     renewing.start()
+    fence = Fence(destination, run)
     try:
-        yield
+        yield fence
+    except ArchivaeError as error:
+        lease.end(ended, renewing)
+        if lease.lost:  # whatever else was said, that is why
+            raise fence.lost() from error
+        raise
     finally:
-        ended.set()
-        renewing.join()
-        lease.give_back()
+        lease.end(ended, renewing)
     if lease.lost:
-        raise DestinationError(f"another job took over {destination} meanwhile: run again when it has ended")
+        raise fence.lost()
 
 
 class _Lease:
@@ -75,7 +97,7 @@ class _Lease:
         found = stat_object(self._uri)
         if found is not None:
             self._fingerprint = found.fingerprint
-            self._refuse_unless_over(found.written)
+            self._refuse_unless_over(found)
         taken = self._write()
         if taken is None:
             raise self._refusal("another job, begun this very moment,")
@@ -87,25 +109,42 @@ class _Lease:
             with suppress(StorageError):
                 self._holder = Holder(**{**asdict(self._holder), "renewals": self._holder.renewals + 1})
                 renewed = self._write()
+                if renewed is None and lease_token(self._destination) == self._holder.run:
+                    renewed = self._found()  # our own, from a request whose answer was lost
                 self.lost = renewed is None
                 self._fingerprint = renewed or self._fingerprint
 
-    def give_back(self) -> None:
-        """Where that fails the lease expires by itself: no reason for a job to fail that did its work."""
-        with suppress(ArchivaeError):
-            if not self.lost and self._fingerprint is not None:
-                delete_if(self._uri, self._fingerprint)
+    def end(self, ended: threading.Event, renewing: threading.Thread) -> None:
+        """Give it back, once. Where that fails it expires by itself: no reason for a job to fail that did its work."""
+        if ended.is_set():
+            return
+        ended.set()
+        renewing.join()
+        with suppress(StorageError):
+            found = stat_object(self._uri)
+            self.lost = lease_token(self._destination) != self._holder.run
+            if not self.lost and found is not None:
+                delete_if(self._uri, found.fingerprint)
 
-    def _refuse_unless_over(self, written: float) -> None:
+    def _refuse_unless_over(self, found: StoredObject) -> None:
+        if found.size > LARGEST_LEASE:
+            return
         try:
-            other = Holder(**json.loads(read_object(self._uri)))
-        except (StorageError, TypeError, ValueError):  # given back just now, or no lease of ours: age alone counts
-            other = Holder("", "", 0, "")
-        age = time.time() - written
-        if not other.is_gone and age < EXPIRES_AFTER:
-            raise self._refusal(
-                f"the job {other.run or '?'} (process {other.process} of {other.host or '?'}, seen {age:.0f} s ago)"
-            )
+            other = _parsed(read_object(self._uri, limit=LARGEST_LEASE))
+        except StorageError:
+            if self._found() is not None:
+                raise
+            self._fingerprint = None  # given back just now
+            return
+        if other is None or other.is_gone:
+            return
+        age = time.time() - found.written
+        if other.is_alive or -CLOCKS_DIFFER <= age < EXPIRES_AFTER:
+            raise self._refusal(f"the job {other.run} (process {other.process} of {other.host}, seen {age:.0f} s ago)")
+
+    def _found(self) -> str | None:
+        found = stat_object(self._uri)
+        return found.fingerprint if found else None
 
     def _refusal(self, who: str) -> DestinationError:
         return DestinationError(
@@ -116,6 +155,16 @@ class _Lease:
     def _write(self) -> str | None:
         text = json.dumps(asdict(self._holder), sort_keys=True)
         return write_if(self._uri, text.encode("ascii"), self._fingerprint, scratch=self._scratch)
+
+
+def _parsed(data: bytes) -> Holder | None:
+    """Who holds a lease; None for a damaged one."""
+    try:
+        holder = Holder(**json.loads(data))
+    except (TypeError, ValueError, RecursionError):
+        return None
+    texts = isinstance(holder.run, str) and isinstance(holder.host, str) and isinstance(holder.started, str)
+    return holder if texts and holder.run and type(holder.process) is int else None
 
 
 def _host() -> str:

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
+from errno import ELOOP, EMLINK, ENAMETOOLONG, ENOENT, ENOSYS, ENOTDIR, EOPNOTSUPP, EPERM
 from pathlib import Path
 
 from archivae.errors import StorageError
@@ -20,6 +20,7 @@ from archivae.storage.store import MISSING, StoredObject, too_large
 _SCRATCH_SUFFIX = ".tmp"
 _STALE_SECONDS = 3600
 _NOT_THERE = {ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP}
+_NO_LINKS = {EPERM, EOPNOTSUPP, ENOSYS, EMLINK}
 
 
 def stat(uri: str) -> StoredObject | None:
@@ -81,29 +82,25 @@ def write(uri: str, data: bytes, scratch: str) -> str:
 
 def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
     """The same, piece by piece."""
-    path = Path(normal(uri))
-    temporary = Path(normal(scratch), f"{uuid.uuid4().hex}{_SCRATCH_SUFFIX}")
-    with explained("write", str(path)):
-        _make_folder(temporary.parent)
-        _make_folder(path.parent)
-        try:
-            written = _write_synced(temporary, pieces)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
-    return _fingerprint(written)
-
-
-def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
-    """Write if the file has the fingerprint ``expected``, or if there is none; its folder is locked meanwhile."""
     path = normal(uri)
-    with explained("write", path):
-        _make_folder(Path(path).parent)
-    with _locked_folder_of(path):
-        found = stat(path)
-        return write(path, data, scratch) if (found and found.fingerprint) == expected else None
+    with _finished(path, pieces, scratch) as (temporary, fingerprint), explained("write", path):
+        os.replace(temporary, path)
+        _sync_folder(Path(path).parent)
+    return fingerprint
+
+
+def write_pieces_if(uri: str, pieces: Iterable[bytes], expected: str | None, scratch: str) -> str | None:
+    """Write if the file has the fingerprint ``expected``, or if there is none.
+
+    A new name is linked, which the system refuses where there is one; to replace, its folder is locked meanwhile.
+    """
+    path = normal(uri)
+    with _finished(path, pieces, scratch) as (temporary, fingerprint):
+        done = _link(temporary, path) if expected is None else _replace_if(temporary, path, expected)
+        if done:
+            with explained("write", path):
+                _sync_folder(Path(path).parent)
+    return fingerprint if done else None
 
 
 def delete(uri: str) -> None:
@@ -186,6 +183,45 @@ def _stat(path: str) -> os.stat_result | None:
 
 def _is_one_of(folder: os.stat_result, others: list[os.stat_result]) -> bool:
     return any(os.path.samestat(folder, other) for other in others)
+
+
+@contextmanager
+def _finished(path: str, pieces: Iterable[bytes], scratch: str) -> Iterator[tuple[Path, str]]:
+    """A synced file in ``scratch`` that can be renamed to ``path``, and its fingerprint; it is gone afterwards."""
+    temporary = Path(normal(scratch), f"{uuid.uuid4().hex}{_SCRATCH_SUFFIX}")
+    try:
+        with explained("write", path):
+            _make_folder(temporary.parent)
+            _make_folder(Path(path).parent)
+            written = _write_synced(temporary, pieces)
+        yield temporary, _fingerprint(written)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: str) -> bool:
+    """Give the file the name ``path`` too; whether there was none such."""
+    with explained("write", path):
+        try:
+            os.link(temporary, path, follow_symlinks=False)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return _replace_if(temporary, path, None)  # a file system without hard links
+    return True
+
+
+def _replace_if(temporary: Path, path: str, expected: str | None) -> bool:
+    with _locked_folder_of(path):
+        found = stat(path)
+        if (found and found.fingerprint) != expected:
+            return False
+        with explained("write", path):
+            os.replace(temporary, path)
+    return True
 
 
 def _write_synced(path: Path, pieces: Iterable[bytes]) -> os.stat_result:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import google_crc32c
 
-from archivae.errors import StorageError
+from archivae.errors import StorageError, WrongMemberError
 from archivae.storage import gcs, local
 from archivae.storage.names import normal, own_path, scheme_of
 from archivae.storage.store import Span, Store, StoredObject
+from archivae.storage.tar import header_size, is_header_of
 
 LARGEST_SPAN = 1 << 30
 """The most bytes that are read of an archive's member."""
+_COMPARED_AT_ONCE = 8 << 20
 _SPAN_TRIES = 2
 """Bytes may be damaged on their way: what is damaged in the store comes so each time."""
 
@@ -78,8 +80,24 @@ def read_range(uri: str, offset: int, length: int, fingerprint: str = "") -> byt
 
 
 def read_span(span: Span) -> bytes:
-    """The bytes of a span, in one request. StorageError if they are damaged, or more than `LARGEST_SPAN`."""
-    return read_framed_span(span, 0, 0)[1]
+    """The bytes of a span, in one request. StorageError if they are damaged, or more than `LARGEST_SPAN`.
+
+    WrongMemberError if the tar says that they are another member's.
+    """
+    if not span.member:
+        return read_framed_span(span, 0, 0)[1]
+    before, data, _ = read_framed_span(span, header_size(span.member), 0)
+    check_member(span, before)
+    return data
+
+
+def check_member(span: Span, before: bytes) -> None:
+    """WrongMemberError if the tar header ``before`` the bytes of a span is not of the member that it is to be."""
+    if not is_header_of(before, span.member, span.length):
+        raise WrongMemberError(
+            f"{span.uri!r} holds another picture than {span.member!r} at byte {span.offset}, or its name is damaged: make the "
+            "index anew (archivae reindex)"
+        )
 
 
 def read_framed_span(span: Span, before: int, after: int) -> tuple[bytes, bytes, bytes]:
@@ -120,7 +138,48 @@ def write_if(uri: str, data: bytes, expected: str | None, *, scratch: str) -> st
 
     Of two that try at once one alone succeeds. StorageError where a store has no way to tell.
     """
-    return store_of(uri).write_if(normal(uri), data, expected, scratch)
+    return write_pieces_if(uri, [data], expected, scratch=scratch)
+
+
+def write_pieces_if(uri: str, pieces: Iterable[bytes], expected: str | None, *, scratch: str) -> str | None:
+    """`write_if` for what is too large for memory: ``pieces`` are drawn once, whatever comes of it."""
+    return store_of(uri).write_pieces_if(normal(uri), pieces, expected, scratch)
+
+
+def create_object(uri: str, pieces: Iterable[bytes], *, scratch: str) -> str | None:
+    """Write an object that is not there yet; an object with these very bytes counts as written. Its fingerprint.
+
+    None if other bytes lie there, which stay. ``pieces`` are drawn once, whatever comes of it.
+    """
+    summed = _Summed(pieces)
+    created = write_pieces_if(uri, summed, None, scratch=scratch)
+    if created is not None:
+        return created
+    found = stat_object(uri)
+    same = found is not None and found.size == summed.size and _crc_of(found) == summed.crc
+    return found.fingerprint if found is not None and same else None
+
+
+class _Summed:
+    """Pieces that are measured while they are drawn: ``size`` in bytes, ``crc``, their CRC-32C."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = pieces
+        self.size = self.crc = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self.size += len(piece)
+            self.crc = google_crc32c.extend(self.crc, piece)
+            yield piece
+
+
+def _crc_of(found: StoredObject) -> int:
+    """The CRC-32C of an object as it was listed. StorageError if it has changed since."""
+    crc = 0
+    for at in range(0, found.size, _COMPARED_AT_ONCE):
+        crc = google_crc32c.extend(crc, read_range(found.uri, at, _COMPARED_AT_ONCE, found.fingerprint))
+    return crc
 
 
 def delete_if(uri: str, expected: str) -> bool:

@@ -18,6 +18,17 @@ from apache_beam.io.aws.clients.s3 import messages
 from apache_beam.io.aws.s3io import S3IO
 from apache_beam.io.filesystems import FileSystems
 
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:  # `_client` says what to install
+
+    class BotoCoreError(Exception):  # type: ignore[no-redef]
+        """Never raised."""
+
+    class ClientError(Exception):  # type: ignore[no-redef]
+        """Never raised."""
+
+
 from archivae.errors import StorageError, UsageError
 from archivae.storage.names import is_below
 from archivae.storage.store import StoredObject, too_large
@@ -27,7 +38,10 @@ _PART_BYTES = 8 << 20
 _WRITE_TRIES = 3
 _READ_BYTES = 64 << 20
 _threads = threading.local()
-_NOT_THERE, _RANGE_NOT_THERE = 404, 416
+_NOT_THERE, _CONFLICT, _RANGE_NOT_THERE = 404, 409, 416
+_REFUSED = (_NOT_THERE, 412)
+_LARGEST_PUT = 5 << 30  # what S3 takes in one request
+_HIDDEN_CHECKSUMS = "see that the bucket does not encrypt with keys of its own (SSE-KMS hides checksums)"
 
 
 def stat(uri: str) -> StoredObject | None:
@@ -98,14 +112,26 @@ def write_pieces(uri: str, pieces: Iterable[bytes], scratch: str) -> str:
                 return _fingerprint(found)
     raise StorageError(
         f"cannot write {uri!r}: in {_WRITE_TRIES} tries it arrived damaged, or somebody else wrote it; "
-        "see that the bucket does not encrypt with keys of its own (SSE-KMS hides checksums), then run again"
+        f"{_HIDDEN_CHECKSUMS}, then run again"
     )
 
 
-def write_if(uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
-    """Write if the object is as ``expected`` just before: Beam's client has no conditions, so two may both succeed."""
-    found = stat(uri)
-    return write(uri, data, scratch) if (found and found.fingerprint) == expected else None
+def write_pieces_if(uri: str, pieces: Iterable[bytes], expected: str | None, scratch: str) -> str | None:
+    """Upload under the condition that the object has the ETag in ``expected``, or that there is none.
+
+    By boto3 itself, as Beam's client has no conditions: ``IfMatch``, ``IfNoneMatch``.
+    """
+    bucket, key = _split_object(uri)
+    condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": _tag(expected)}
+    with tempfile.TemporaryFile() as file:
+        file.writelines(pieces)
+        with _explained("write", uri):
+            tag = _put(bucket, key, file, condition)
+            if tag is None:
+                return None
+        if tag not in _tags(file):
+            raise StorageError(f"cannot write {uri!r}: {_HIDDEN_CHECKSUMS}, then run again")
+        return f"s3:{file.seek(0, os.SEEK_END)}:{tag}"
 
 
 def delete(uri: str) -> None:
@@ -116,11 +142,15 @@ def delete(uri: str) -> None:
 
 
 def delete_if(uri: str, expected: str) -> bool:
-    """Delete the object if it is as ``expected`` just before."""
-    found = stat(uri)
-    if found is None or found.fingerprint != expected:
-        return False
-    delete(uri)
+    """Delete the object if it has the ETag in ``expected``."""
+    bucket, key = _split_object(uri)
+    with _explained("delete", uri):
+        try:
+            _client().client.delete_object(Bucket=bucket, Key=key, IfMatch=_tag(expected))
+        except ClientError as error:
+            if _status(error) in _REFUSED:
+                return False
+            raise
     return True
 
 
@@ -188,6 +218,14 @@ def _range(bucket: str, key: str, offset: int, length: int) -> bytes:
 def _upload(bucket: str, key: str, file: Any) -> set[str]:
     """Upload a file in parts; the ETags that the object may have then. Killed on the way, it leaves parts, no object."""
     client = _client()
+    upload, parts, tag = _upload_parts(bucket, key, file)
+    client.complete_multipart_upload(messages.CompleteMultipartUploadRequest(bucket, key, upload, parts))
+    return {tag}
+
+
+def _upload_parts(bucket: str, key: str, file: Any) -> tuple[str, list[dict[str, Any]], str]:
+    """The id of an upload whose parts are all there, these, and the ETag of the object that they make."""
+    client = _client()
     upload = client.create_multipart_upload(messages.UploadRequest(bucket, key, "application/octet-stream")).upload_id
     sums: list[bytes] = []
     parts: list[dict[str, Any]] = []
@@ -196,8 +234,43 @@ def _upload(bucket: str, key: str, file: Any) -> set[str]:
         sums.append(hashlib.md5(part).digest())
         sent = client.upload_part(messages.UploadPartRequest(bucket, key, upload, len(parts) + 1, part))
         parts.append({"ETag": sent.etag, "PartNumber": sent.part_number})
-    client.complete_multipart_upload(messages.CompleteMultipartUploadRequest(bucket, key, upload, parts))
-    return {f"{hashlib.md5(b''.join(sums)).hexdigest()}-{len(sums)}"}
+    return upload, parts, f"{hashlib.md5(b''.join(sums)).hexdigest()}-{len(sums)}"
+
+
+def _put(bucket: str, key: str, file: Any, condition: dict[str, str]) -> str | None:
+    """Upload a file at once, or in parts where it is too large for that, under a condition; None if that is not met."""
+    raw, size = _client().client, file.seek(0, os.SEEK_END)
+    for _ in range(_WRITE_TRIES):
+        try:
+            if size <= _LARGEST_PUT:
+                file.seek(0)
+                return _unquoted(raw.put_object(Bucket=bucket, Key=key, Body=file, **condition)["ETag"])
+            upload, parts, _ = _upload_parts(bucket, key, file)
+            done = {"UploadId": upload, "MultipartUpload": {"Parts": parts}}
+            return _unquoted(raw.complete_multipart_upload(Bucket=bucket, Key=key, **done, **condition)["ETag"])
+        except ClientError as error:
+            if _status(error) in _REFUSED:
+                # What stands there may be our own, from a request that was retried after its answer got lost.
+                found = _head(bucket, key)
+                ours = found is not None and found.size == size and _unquoted(found.etag) in _tags(file)
+                return _unquoted(found.etag) if ours else None
+            if _status(error) != _CONFLICT:  # another request was under way at that moment
+                raise
+    return None
+
+
+def _tags(file: Any) -> set[str]:
+    """The ETags that an object with the bytes of a file may have: sent at once, or in parts."""
+    whole, sums = hashlib.md5(), []
+    file.seek(0)
+    while part := file.read(_PART_BYTES):
+        whole.update(part)
+        sums.append(hashlib.md5(part).digest())
+    return {whole.hexdigest(), f"{hashlib.md5(b''.join(sums)).hexdigest()}-{len(sums)}"}
+
+
+def _status(error: Any) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _is_whole(data: bytes, etag: str) -> bool:
@@ -225,6 +298,11 @@ def _unquoted(etag: str) -> str:
     return etag.strip('"')
 
 
+def _tag(fingerprint: str) -> str:
+    """The ETag in a fingerprint, quoted as HTTP wants it."""
+    return f'"{fingerprint.rpartition(":")[2]}"'
+
+
 def _split(uri: str) -> tuple[str, str]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not bucket or set(bucket) & set("*?[]"):
@@ -247,6 +325,10 @@ def _explained(verb: str, uri: str) -> Iterator[None]:
         reason = "there is no such object or bucket" if error.code == _NOT_THERE else str(error)
         raise StorageError(
             f"cannot {verb} {uri!r}: {reason}; check the name, the credentials and the network"
+        ) from error
+    except (BotoCoreError, ClientError) as error:
+        raise StorageError(
+            f"cannot {verb} {uri!r}: {error}; check the name, the credentials and the network"
         ) from error
     except OSError as error:
         raise StorageError(f"cannot {verb} {uri!r}: {error}; check the network, then run again") from error

@@ -16,7 +16,8 @@ class Span:
     """Bytes that lie inside another object, as a picture does in an archive's shard.
 
     ``uri``: of that object. ``offset``, ``length``: in bytes. ``crc``: the CRC-32C of these bytes, None if it is not
-    known. ``fingerprint``: that of the object, where it must be the one that was listed.
+    known. ``fingerprint``: that of the object, where it must be the one that was listed. ``member``: the name that the tar
+    header before them must have, where it is one of ours; empty elsewhere.
     """
 
     uri: str
@@ -24,6 +25,7 @@ class Span:
     length: int
     crc: int | None
     fingerprint: str = ""
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,11 @@ class Store(Protocol):
     def write_pieces(self, uri: str, pieces: Iterable[bytes], scratch: str) -> str:
         """The same for an object that is too large for memory, given piece by piece."""
 
-    def write_if(self, uri: str, data: bytes, expected: str | None, scratch: str) -> str | None:
-        """`write` if the object has the fingerprint ``expected``, None: if there is none; None if it has another."""
+    def write_pieces_if(self, uri: str, pieces: Iterable[bytes], expected: str | None, scratch: str) -> str | None:
+        """`write_pieces` if the object has the fingerprint ``expected``, None: if there is none; None if it has another.
+
+        All pieces are drawn, whatever comes of it.
+        """
 
     def delete(self, uri: str) -> None:
         """Delete one object; nothing if it is not there."""

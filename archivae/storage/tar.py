@@ -49,6 +49,19 @@ def header(name: str, size: int) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT)
 
 
+def header_size(name: str) -> int:
+    """The bytes of `header`, which do not depend on the file's size."""
+    return len(header(name, 0))
+
+
+def is_header_of(data: bytes, name: str, size: int) -> bool:
+    """Whether `header`-like bytes have this name. What else they say may be damaged: the file itself has a checksum."""
+    expected = header(name, size)
+    named = slice(-BLOCK, len(expected) - BLOCK + _NAME_FIELD)
+    extended = slice(0, -BLOCK)  # of a name that the field can't hold
+    return len(data) == len(expected) and data[named] == expected[named] and data[extended] == expected[extended]
+
+
 def padding(size: int) -> int:
     """The zeros that fill a file's last block."""
     return -size % BLOCK

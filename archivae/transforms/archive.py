@@ -14,6 +14,7 @@ from archivae.operations.names import ARCHIVE_ENDING
 from archivae.storage import ManifestRow
 from archivae.storage.archive_layout import members_folder, shard_number
 from archivae.storage.archive_plan import Round, is_packed, read_shard_plan
+from archivae.storage.fence import Fence
 from archivae.storage.objects import store_of
 from archivae.transforms.item import Item
 from archivae.transforms.plan import Group, Job, ReadRows, settle
@@ -60,7 +61,7 @@ class PackShards(beam.PTransform):
 
     def expand(self, inputs: tuple[PCollection[Item], PCollection[ManifestRow]]) -> PCollection[None]:
         items, rows = inputs
-        destination, plan = self._job.destination, _round_of(self._job)
+        plan = _round_of(self._job)
         # Each shard once without a name: one of whose members none came through must be published too.
         every = items.pipeline | "Every shard" >> beam.Create([(shard, "") for shard in plan.shards])
         kept = items | "Finished before" >> beam.FlatMap(_kept_member)
@@ -69,9 +70,9 @@ class PackShards(beam.PTransform):
             (every, kept, written)
             | beam.Flatten()
             | "By shard" >> beam.GroupByKey()
-            | "Pack" >> beam.Map(_pack, destination)
+            | "Pack" >> beam.Map(_pack, self._job.fence)
             | "Wait for all" >> beam.combiners.Count.Globally()
-            | "Publish" >> beam.Map(lambda _: publish_round(destination, plan))
+            | "Publish" >> beam.Map(lambda _, fence: publish_round(fence.destination, plan, fence), self._job.fence)
         )
 
 
@@ -113,6 +114,6 @@ def _written_member(row: ManifestRow) -> Iterator[tuple[int, str]]:
         yield shard, row.name
 
 
-def _pack(members: tuple[int, Iterable[str]], destination: str) -> int:
+def _pack(members: tuple[int, Iterable[str]], fence: Fence) -> int:
     shard, names = members
-    return pack_shard(destination, shard, filter(None, names))
+    return pack_shard(fence.destination, shard, filter(None, names), fence)

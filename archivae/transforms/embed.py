@@ -14,6 +14,7 @@ from archivae.models import DEFAULT_MODEL, ModelName
 from archivae.operations.embed import Vectors, embed
 from archivae.stopwatch import timed
 from archivae.storage import ManifestRow
+from archivae.storage.fence import Fence
 from archivae.storage.vectors import part_name, write_part
 from archivae.transforms.item import Item
 from archivae.transforms.model_step import ModelFn, Opened
@@ -47,9 +48,17 @@ class WriteVectors(beam.PTransform):
     Each bundle becomes a file of its own, then its rows go to the manifest, as with `WriteImages`.
     """
 
-    def __init__(self, destination: str, *, options: str = "{}", run: str = "", progress: str = "") -> None:
+    def __init__(
+        self,
+        destination: str,
+        *,
+        options: str = "{}",
+        run: str = "",
+        progress: str = "",
+        fence: Fence | None = None,
+    ) -> None:
         super().__init__()
-        self._words = (destination, "embed", options, run, progress)
+        self._words = (destination, "embed", options, run, progress, fence)
 
     def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
         return items | beam.ParDo(_WriteVectorsFn(*self._words))

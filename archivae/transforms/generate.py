@@ -12,6 +12,7 @@ from typing import Any, Literal
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
+from archivae.errors import LeaseLostError
 from archivae.images import ENDINGS, OutputFormat
 from archivae.images.notes import said
 from archivae.operations.files import pixels_file
@@ -25,9 +26,8 @@ from archivae.storage import (
     read_fragment,
     read_fragments,
     read_object,
-    scratch_of,
-    write_object,
 )
+from archivae.storage.fence import Fence, write_fenced
 from archivae.transforms.item import Facts, Item
 from archivae.transforms.metrics import StepMetrics
 from archivae.transforms.models import ModelSource
@@ -43,7 +43,7 @@ SHEET = "contact_sheet.png"
 class GenerationJob:
     """What a run is told. ``options`` is the canonical JSON of all that decides the pictures.
 
-    ``shards``: a chunk becomes one tar file instead of an object a picture.
+    ``shards``: a chunk becomes one tar file instead of an object a picture. ``token``: of the lease that the job has, if any.
     """
 
     order: Order
@@ -56,6 +56,12 @@ class GenerationJob:
     overwrite: bool = False
     progress: str = ""
     operation: Literal["generate"] = "generate"
+    token: str = ""
+
+    @property
+    def fence(self) -> Fence:
+        """What every write of the job goes through."""
+        return Fence(self.destination, self.token)
 
     def objects(self, chunk: int) -> list[str]:
         """The names of what a chunk is written to.
@@ -123,9 +129,7 @@ def generate_chunk(job: GenerationJob, chunk: int, done: frozenset[str] = frozen
     with timed("model"):
         pictures = job.order.make(chunk, model, read_object)
     if chunk == 0:
-        write_object(
-            own_path(job.destination, SHEET), pixels_file(sheet(pictures), "png"), scratch=scratch_of(job.destination)
-        )
+        write_fenced(job.fence, own_path(job.destination, SHEET), pixels_file(sheet(pictures), "png"))
     with timed("pixels"):
         files = [pixels_file(picture, job.format) for picture in pictures]
     facts = _facts(pictures[0], model.id if model is not None else "")
@@ -163,6 +167,8 @@ class _GenerateFn(beam.DoFn):
         number, done = chunk
         try:
             items = generate_chunk(self._job, number, done)
+        except LeaseLostError:
+            raise
         except Exception as error:
             names = self._job.objects(number)
             items = [Item(_source(self._job, name), name).failed("generate", error) for name in names]

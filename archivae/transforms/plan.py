@@ -21,6 +21,7 @@ from archivae.storage import ManifestRow, StoredObject, join, list_source, read_
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
 from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.storage.archive_plan import Round
+from archivae.storage.fence import Fence
 from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
@@ -38,7 +39,7 @@ class Job:
     objects, not a folder or glob, so each is meant to be what the operation takes. ``shards``: what goes into which
     shard of an archive; None where each picture becomes a file of its own. ``retry_failed``: what failed and has not
     changed since is worked on again. ``masks``: the pattern of objects that are masks of others
-    (`archivae.operations.restoration`), and no pictures of their own.
+    (`archivae.operations.restoration`), and no pictures of their own. ``token``: of the lease that the job has, if it has one.
     """
 
     operation: str
@@ -53,6 +54,12 @@ class Job:
     shards: Round | None = None
     retry_failed: bool = True
     masks: str = ""
+    token: str = ""
+
+    @property
+    def fence(self) -> Fence:
+        """What every write of the job goes through."""
+        return Fence(self.destination, self.token)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
 from archivae.storage import DeadLetter, ManifestRow, write_dead_letters, write_fragment
+from archivae.storage.fence import Fence
 from archivae.transforms.metrics import counter
 
 ROWS_KEPT = 1000
@@ -19,11 +20,14 @@ ROWS_KEPT = 1000
 class Gathered:
     """Rows and letters of one bundle of the job ``run``, until they are written under ``destination``.
 
-    ``make_durable`` is called before that, to write what the rows speak of.
+    ``make_durable`` is called before that, to write what the rows speak of. LeaseLostError where ``fence`` is lost.
     """
 
-    def __init__(self, destination: str, run: str, make_durable: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, destination: str, run: str, fence: Fence | None = None, make_durable: Callable[[], None] = lambda: None
+    ) -> None:
         self._destination = destination
+        self._fence = fence or Fence(destination)
         self._run = run
         self._make_durable = make_durable
         self._rows: list[ManifestRow] = []
@@ -44,10 +48,13 @@ class Gathered:
 
     def flush(self) -> None:
         """Letters first: a row that says "failed" must never stand without its letter."""
+        if self._rows:
+            self._fence.check()
         self._make_durable()
         if self._letters:
             write_dead_letters(self._destination, self._letters, self._run)
         if self._rows:
+            self._fence.check()
             write_fragment(self._destination, self._rows)
         for what, count in self._counts.items():
             counter(what).inc(count)
@@ -57,25 +64,26 @@ class Gathered:
 class RecordRows(beam.PTransform):
     """Writes rows to the manifest of ``destination``, and failed ones to its dead letters as failures of ``step``."""
 
-    def __init__(self, destination: str, *, run: str, step: str) -> None:
+    def __init__(self, destination: str, *, run: str, step: str, fence: Fence | None = None) -> None:
         super().__init__()
-        self._settings = (destination, run, step)
+        self._settings = (destination, run, step, fence)
 
     def expand(self, rows: PCollection[ManifestRow]) -> PCollection[ManifestRow]:
         return rows | beam.ParDo(_RecordFn(*self._settings))
 
 
 class _RecordFn(beam.DoFn):
-    def __init__(self, destination: str, run: str, step: str) -> None:
+    def __init__(self, destination: str, run: str, step: str, fence: Fence | None) -> None:
         self._destination = destination
         self._run = run
         self._step = step
+        self._fence = fence
 
     def display_data(self) -> dict[str, str]:
         return {"destination": self._destination, "run": self._run}
 
     def start_bundle(self) -> None:
-        self._gathered = Gathered(self._destination, self._run)
+        self._gathered = Gathered(self._destination, self._run, self._fence)
 
     def process(self, row: ManifestRow) -> Iterator[ManifestRow]:
         error, _, reason = row.error.partition(": ")

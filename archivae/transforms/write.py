@@ -14,7 +14,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
-from archivae.errors import ArchivaeError
+from archivae.errors import ArchivaeError, LeaseLostError
 from archivae.stopwatch import take_seconds, timed
 from archivae.storage import (
     DeadLetter,
@@ -27,6 +27,7 @@ from archivae.storage import (
     write_object,
 )
 from archivae.storage.archive_layout import members_folder, shard_uri
+from archivae.storage.fence import Fence, write_fenced
 from archivae.transforms.ahead import Ahead
 from archivae.transforms.item import Item
 from archivae.transforms.metrics import StepMetrics
@@ -44,33 +45,47 @@ class WriteImages(beam.PTransform):
 
     Objects appear whole or not at all. Once they are durable, their rows go to ``_archivae/manifest/``, failures also
     to ``_archivae/dead-letters-*.jsonl``. What decoding an archive takes goes along: the weights that its
-    files need to ``_archivae/models/``, the specification of the bitstream to ``_archivae/format.md``.
+    files need to ``_archivae/models/``, the specification of the bitstream to ``_archivae/format.md``. A job that has the
+    destination by a lease gives its ``fence``: once that is lost, LeaseLostError ends the pipeline.
     """
 
     def __init__(
-        self, destination: str, *, operation: str = "encode", options: str = "{}", run: str = "", progress: str = ""
+        self,
+        destination: str,
+        *,
+        operation: str = "encode",
+        options: str = "{}",
+        run: str = "",
+        progress: str = "",
+        fence: Fence | None = None,
     ) -> None:
         super().__init__()
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "destination": destination,
             "operation": operation,
             "options": options,
             "run": run or uuid.uuid4().hex,
             "progress": progress,
+            "fence": fence,
         }
 
     def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
         return items | beam.ParDo(WriteFn(**self._settings))
 
 
-def write_item(item: Item, destination: str) -> Item:
-    """Write what ``item`` holds to its target; the item, failed if that could not be done."""
+def write_item(item: Item, destination: str, fence: Fence | None = None) -> Item:
+    """Write what ``item`` holds to its target; the item, failed if that could not be done.
+
+    LeaseLostError if the destination is another job's by now.
+    """
     if item.status != "going" or item.kept:
         return item
     began = time.perf_counter()
     try:
         with timed("io"):
-            write_object(_place(item, destination), item.data, scratch=scratch_of(destination))
+            write_fenced(fence or Fence(destination), _place(item, destination), item.data)
+    except LeaseLostError:
+        raise
     except ArchivaeError as error:
         return item.failed("write", error)
     return item.with_seconds_since(began)
@@ -142,8 +157,11 @@ class WriteFn(beam.DoFn):
 
     ahead = OBJECTS_AHEAD
 
-    def __init__(self, destination: str, operation: str, options: str, run: str, progress: str) -> None:
+    def __init__(
+        self, destination: str, operation: str, options: str, run: str, progress: str, fence: Fence | None = None
+    ) -> None:
         self._destination = destination
+        self._fence = fence or Fence(destination)
         self._words = {"operation": operation, "options": options, "run": run}
         self._progress = progress
 
@@ -159,7 +177,7 @@ class WriteFn(beam.DoFn):
         self._storing.close()
 
     def start_bundle(self) -> None:
-        self._gathered = Gathered(self._destination, self._words["run"], self.make_durable)
+        self._gathered = Gathered(self._destination, self._words["run"], self._fence, self.make_durable)
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._bytes_out = 0
 
@@ -182,7 +200,7 @@ class WriteFn(beam.DoFn):
 
     def store(self, item: Item) -> Item:
         """The item after writing what it holds; failed if that could not be done."""
-        return write_item(item, self._destination)
+        return write_item(item, self._destination, self._fence)
 
     def make_durable(self) -> None:
         """Called before rows are written: what they speak of, and `store` kept back, is written now."""
@@ -212,6 +230,7 @@ class WriteFn(beam.DoFn):
         """What it takes to decode the file; an empty ``model_id``: it needs no model."""
         if model_id in self._deposited:
             return
+        self._fence.check()
         if model_id:
             deposit_model(self._destination, model_id, weights)
         deposit_format(self._destination)

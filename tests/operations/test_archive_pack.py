@@ -146,7 +146,7 @@ def _pack(archive: str, made, halves) -> None:  # type: ignore[no-untyped-def]
 
 
 def _die_at(step: int, patch: pytest.MonkeyPatch) -> None:
-    from archivae.storage import archive_index, archive_plan
+    from archivae.storage import archive_plan
 
     left = [step]
 
@@ -160,9 +160,8 @@ def _die_at(step: int, patch: pytest.MonkeyPatch) -> None:
         return call
 
     for module, names in (
-        (archive_pack, ("write_pieces", "clear_own")),
-        (archive_index, ("write_pieces",)),
-        (archive_plan, ("clear_own", "delete_object", "write_object")),
+        (archive_pack, ("create_fenced", "replace_fenced", "clear_own")),
+        (archive_plan, ("clear_own", "delete_if", "replace_fenced")),
     ):
         for name in names:
             patch.setattr(module, name, dying(getattr(module, name)))

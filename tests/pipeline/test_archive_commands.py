@@ -48,6 +48,21 @@ def test_names_that_collide_keep_their_endings() -> None:
     assert _targets(["a.jpg"], "avae") == {"a.jpg": "a.jpg.avae"}
 
 
+def test_get_replaces_nothing_unless_it_is_told(archive: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["get", archive, "00.png", "01.png", "--output", str(out), "--accelerator=cpu"]
+    assert main(words) == 0
+    before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
+    assert len(before) == 2 and main(words) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")} == before, "equal files stay as they are"
+    (out / "00.png").write_bytes(b"a picture of the user's")
+    (out / "01.png").unlink()
+    assert main(words) == 1
+    assert (out / "00.png").read_bytes() == b"a picture of the user's" and (out / "01.png").exists()
+    assert main([*words, "--overwrite"]) == 0
+    assert (out / "00.png").read_bytes() != b"a picture of the user's"
+
+
 def test_verify_needs_no_model_where_none_was_used(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", archive, "--all", "--accelerator=cpu"]) == 0
     assert capsys.readouterr().out.splitlines() == ["30 of 30 pictures decoded, all 1 shards looked at", "all good"]

@@ -8,15 +8,17 @@ import sys
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.error import URLError
 
 import pytest
 
-from archivae.errors import StorageError, UsageError
-from archivae.storage import list_source, read_object, s3, stat_object, write_object
+from archivae.errors import DestinationError, LeaseLostError, StorageError, UsageError
+from archivae.storage import lease, list_source, own_path, read_object, s3, stat_object, write_object
+from archivae.storage.fence import create_fenced
 from archivae.storage.lease import leased
-from archivae.storage.objects import delete_object, read_range, write_if, write_pieces
+from archivae.storage.objects import create_object, delete_if, delete_object, read_range, write_if, write_pieces
 from tests.end_to_end.jobs import PHOTOS, Folder, decode, encode
 from tests.storage.test_packs import FILES, contents, tar_of
 
@@ -109,6 +111,49 @@ def test_errors_are_told(bucket: str) -> None:
         write_object("s3://no-such-bucket-at-all/a", b"x", scratch="")
     with pytest.raises(UsageError, match="bucket spelled out"):
         stat_object("s3://b*/a")
+
+
+def test_of_many_at_once_one_writes(bucket: str) -> None:
+    def create(number: int) -> str | None:
+        return write_if(f"{bucket}/a", b"%d" % number, None, scratch="")
+
+    with ThreadPoolExecutor(8) as pool:
+        (won,) = [found for found in pool.map(create, range(8)) if found]
+    assert write_if(f"{bucket}/a", b"next", f"s3:1:{'0' * 32}", scratch="") is None
+    assert not delete_if(f"{bucket}/a", f"s3:1:{'0' * 32}")
+    found = stat_object(f"{bucket}/a")
+    assert found is not None and found.fingerprint == won
+    replaced = write_if(f"{bucket}/a", b"next", won, scratch="")
+    assert replaced is not None and write_if(f"{bucket}/a", b"again", won, scratch="") is None
+    assert read_object(f"{bucket}/a") == b"next" and read_range(f"{bucket}/a", 0, 4, replaced) == b"next"
+    assert not delete_if(f"{bucket}/a", won) and delete_if(f"{bucket}/a", replaced)
+    assert stat_object(f"{bucket}/a") is None and not delete_if(f"{bucket}/a", replaced)
+    assert write_if(f"{bucket}/a", b"next", replaced, scratch="") is None
+
+
+def test_what_is_created_is_never_replaced(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = create_object(f"{bucket}/a", [b"12", b"3"], scratch="")
+    assert first and create_object(f"{bucket}/a", [b"123"], scratch="") == first
+    assert create_object(f"{bucket}/a", [b"124"], scratch="") is None
+    write_object(f"{bucket}/b", b"123", scratch="")  # in parts: another ETag
+    assert create_object(f"{bucket}/b", [b"123"], scratch="") is not None
+    monkeypatch.setattr(s3, "_LARGEST_PUT", 3)
+    assert create_object(f"{bucket}/c", [b"12", b"34"], scratch="") is not None
+    assert read_object(f"{bucket}/a") == b"123" and read_object(f"{bucket}/c") == b"1234"
+
+
+def test_a_lease_is_exclusive(bucket: str) -> None:
+    with pytest.raises(LeaseLostError), leased(f"{bucket}/out", "mine") as fence:
+        with pytest.raises(DestinationError, match="the job mine"), leased(f"{bucket}/out", "another"):
+            pass
+        fence.check()
+        write_object(own_path(f"{bucket}/out", lease.NAME), b"damaged", scratch="")
+        with pytest.raises(LeaseLostError):
+            fence.check()
+        with leased(f"{bucket}/out", "another"), pytest.raises(LeaseLostError):
+            create_fenced(fence, f"{bucket}/out/shard-00000.tar", [b"1"])
+        with pytest.raises(LeaseLostError):
+            fence.check()
 
 
 def test_leases_and_tars(bucket: str) -> None:
