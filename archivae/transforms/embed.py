@@ -15,6 +15,7 @@ from archivae.operations.embed import Vectors, embed
 from archivae.stopwatch import timed
 from archivae.storage import ManifestRow
 from archivae.storage.vectors import part_name, write_part
+from archivae.transforms.failures import Allowed
 from archivae.transforms.item import Item
 from archivae.transforms.model_step import ModelFn, Opened
 from archivae.transforms.models import ModelSource
@@ -47,12 +48,15 @@ class WriteVectors(beam.PTransform):
     Each bundle becomes a file of its own, then its rows go to the manifest, as with `WriteImages`.
     """
 
-    def __init__(self, destination: str, *, options: str = "{}", run: str = "", progress: str = "") -> None:
+    def __init__(
+        self, destination: str, *, options: str = "{}", run: str = "", progress: str = "", allowed: Allowed = None
+    ) -> None:
         super().__init__()
         self._words = (destination, "embed", options, run, progress)
+        self._allowed = allowed
 
     def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
-        return items | beam.ParDo(_WriteVectorsFn(*self._words))
+        return items | beam.ParDo(_WriteVectorsFn(*self._words), self._allowed)
 
 
 class _EmbedFn(ModelFn):

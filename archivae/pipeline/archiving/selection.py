@@ -106,7 +106,9 @@ def _candidates(policy: Policy, rows: Mapping[str, ManifestRow], outputs: Collec
 
 def _name(policy: Policy, found: StoredObject, row: ManifestRow | None, outputs: Collection[str]) -> str:
     """The name in the archive. What lies there under a name stays: it may be all that is left of an earlier original."""
-    if row is not None and row.fingerprint == found.fingerprint:
+    # What failed under a name that something else has would fail again.
+    taken = row is not None and row.status == "failed" and archive_name(row.name) in outputs
+    if row is not None and row.fingerprint == found.fingerprint and not taken:
         return row.name
     name = full_name(found.uri)
     # A single object without a row was left by a killed run, and encode gives it its row; shards are published after theirs.
