@@ -57,6 +57,10 @@ class StorageError(ArchivaeError):
     """An object that cannot be listed, read or written."""
 
 
+class DiskFullError(StorageError):
+    """No space left on a disk; the job ends, for whatever it wrote next would fail too."""
+
+
 class UnsafeNameError(StorageError):
     """A name that would land outside the destination."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from archivae.errors import DestinationError, UsageError
+from archivae.errors import DestinationError
 from archivae.operations.archive_assign import assign
 from archivae.operations.archive_new import unarchived
 from archivae.pipeline.options import Settings
@@ -57,8 +57,6 @@ def published_before(job: Job, plan: Round) -> int:
 
 
 def _pending(job: Job) -> Round | None:
-    if normal(job.source) == normal(job.destination):
-        raise UsageError(f"an archive cannot lie where its pictures do, {job.source!r}: choose another destination")
     pending = pending_round(job.destination, job.fence if job.token else None)
     if pending is not None and (pending.source, pending.options) != (normal(job.source), job.options):
         raise DestinationError(

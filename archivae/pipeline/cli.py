@@ -148,8 +148,8 @@ _OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode", "rest
 _OPERATIONS |= {operation: operation for operation in FAMILY_OPERATIONS}
 _PASSED_ON = {
     *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
-    "share_model", "overwrite", "archive", "append", "shard_size", "watch", "notifications",
-    "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
+    "share_model", "overwrite", "overwrite_foreign", "max_failures", "archive", "append", "shard_size", "watch",
+    "notifications", "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
 }  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 

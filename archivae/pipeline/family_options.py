@@ -74,6 +74,7 @@ class FamilySettings:
     samples: dict[str, str]
     max_pixels: int
     overwrite: bool
+    overwrite_foreign: bool
 
     @classmethod
     def from_options(cls, own: Any) -> FamilySettings:
@@ -89,7 +90,7 @@ class FamilySettings:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
         return cls(
             own.operation, own.input or "", own.output, ModelName(own.model, own.weights), own.format, own.accelerator,
-            own.accelerator_scope, _samples(own), own.max_pixels, own.overwrite,
+            own.accelerator_scope, _samples(own), own.max_pixels, own.overwrite, own.overwrite_foreign,
         )  # fmt: skip
 
     @property

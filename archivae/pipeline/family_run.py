@@ -17,8 +17,8 @@ from archivae.models import RunningModel
 from archivae.operations.generate import Between, Order, Pixels, Samples
 from archivae.operations.latent_ops import Along, LatentOp, direction_between, parse_latent_ops
 from archivae.pipeline.family_options import FamilySettings, pick_order
-from archivae.pipeline.graph import hinted
-from archivae.pipeline.options import ArchivaeOptions
+from archivae.pipeline.graph import hinted, may_fail, unless_stopped, write_images
+from archivae.pipeline.options import ArchivaeOptions, max_failures
 from archivae.pipeline.run import (
     LOCAL_RUNNERS,
     AnyJob,
@@ -37,13 +37,15 @@ from archivae.pipeline.run import (
 from archivae.pipeline.summary import Summary
 from archivae.storage import list_source, read_object, remove_stale_scratch, stat_object
 from archivae.storage.fence import Fence
-from archivae.storage.vectors import SUFFIX, list_vectors, parts_folder, read_embeddings, write_whole
-from archivae.transforms import Job, PlanWork, ReadObjects, WriteImages
+from archivae.storage.vectors import SUFFIX, check_whole, list_vectors, parts_folder, read_embeddings, write_whole
+from archivae.transforms import Job, PlanWork, ReadObjects
 from archivae.transforms.embed import EmbedImages, WriteVectors
+from archivae.transforms.failures import Allowed
 from archivae.transforms.generate import GenerateImages, GenerationJob, PlanChunks
 from archivae.transforms.models import ModelSource
 from archivae.transforms.plan import list_input_parts, plan_here
 from archivae.transforms.transform import TransformImages
+from archivae.transforms.write import overlap_problem
 
 BuildGraph = Callable[[beam.Pipeline], object]
 
@@ -62,6 +64,7 @@ class _Prepared:
     outstanding: Callable[[], DryRun]
     file: str = ""
     model_id: str = ""
+    overwrite_foreign: bool = False
 
 
 def run_family(options: PipelineOptions, watch: bool = True) -> Summary | DryRun | Submitted:
@@ -76,6 +79,9 @@ def run_family(options: PipelineOptions, watch: bool = True) -> Summary | DryRun
     dry = options.view_as(TestOptions).dry_run
     hint = "" if dry else check_hardware(runner, options, settings, run)
     prepared = {"generate": _generate, "embed": _embed, "transform": _transform}[settings.operation](settings, own, run)
+    _check_places(settings)
+    if prepared.file:
+        check_whole(prepared.file, settings.overwrite_foreign)
     if dry:
         check_earlier(prepared.job)
         return prepared.outstanding()
@@ -88,6 +94,12 @@ def run_family(options: PipelineOptions, watch: bool = True) -> Summary | DryRun
         return _run_alone(options, prepared, hint, runner in LOCAL_RUNNERS and watch, fence)
 
 
+def _check_places(settings: FamilySettings) -> None:
+    problem = overlap_problem(settings.operation, settings.source, settings.destination)
+    if problem is not None:
+        raise problem
+
+
 def _run_alone(
     options: PipelineOptions, prepared: _Prepared, hint: str, watch: bool, fence: Fence
 ) -> Summary | Submitted:
@@ -98,17 +110,18 @@ def _run_alone(
     began = time.monotonic()
     with watched(watch, job.operation) as progress:
         result = run_graph(options, prepared.graph(progress, hint, fence.token))
+    found = outcome(options, job, result, began)
     if prepared.file:
         fence.check()
-        _gather(prepared)
-    found = outcome(options, job, result, began)
+        _gather(prepared, fence)
     return replace(found, file=prepared.file) if isinstance(found, Summary) else found
 
 
-def _gather(prepared: _Prepared) -> None:
+def _gather(prepared: _Prepared, fence: Fence) -> None:
     """All parts as one file; none where no picture could be embedded."""
     if list_vectors(prepared.job.destination):
-        write_whole(prepared.file, read_embeddings(prepared.job.destination, prepared.model_id))
+        embeddings = read_embeddings(prepared.job.destination, prepared.model_id)
+        write_whole(prepared.file, embeddings, prepared.overwrite_foreign, fence)
 
 
 def _model_here(settings: FamilySettings) -> RunningModel:
@@ -124,13 +137,28 @@ def _generate(settings: FamilySettings, own: Any, run: str) -> _Prepared:
     picture_format: OutputFormat = settings.format  # type: ignore[assignment]
     options = settings.canonical(model_id, asked)
     job = GenerationJob(
-        order, source, settings.destination, options, run, picture_format, own.shards, settings.overwrite
+        order,
+        source,
+        settings.destination,
+        options,
+        run,
+        picture_format,
+        own.shards,
+        settings.overwrite,
+        overwrite_foreign=settings.overwrite_foreign,
+        max_failures=max_failures(own),
     )
 
     def graph(progress: str, hint: str, token: str) -> BuildGraph:
         told = replace(job, progress=progress, token=token)
+        allowed = None if job.max_failures is None else job.max_failures.of(job.objects_in_all)
         work = hinted(GenerateImages(told), hint)
-        return lambda root: root | "Plan" >> PlanChunks(told) | "Generate" >> work | "Write" >> _write_images(told)
+
+        def build(root: beam.Pipeline) -> object:
+            chunks = unless_stopped(root | "Plan" >> PlanChunks(told), told)
+            return chunks | "Generate" >> work | "Write" >> write_images(told, allowed)
+
+        return build
 
     return _Prepared(job, graph, lambda: DryRun(order.count, 0))
 
@@ -151,8 +179,8 @@ def _embed(settings: FamilySettings, own: Any, run: str) -> _Prepared:
     work = EmbedImages(settings.model.model, settings.model.weights, settings.accelerator, settings.max_pixels)
     file = settings.destination if settings.destination.endswith(SUFFIX) else ""
     settings = replace(settings, destination=parts_folder(file)) if file else settings
-    prepared = _over_pictures(_collection_job(settings, model.id, None, run), work, _write_vectors)
-    return replace(prepared, file=file, model_id=model.id)
+    prepared = _over_pictures(_collection_job(settings, own, model.id, None, run), work, _write_vectors)
+    return replace(prepared, file=file, model_id=model.id, overwrite_foreign=settings.overwrite_foreign)
 
 
 def _transform(settings: FamilySettings, own: Any, run: str) -> _Prepared:
@@ -163,36 +191,33 @@ def _transform(settings: FamilySettings, own: Any, run: str) -> _Prepared:
     work = TransformImages(
         settings.model.model, ops, settings.model.weights, picture_format, settings.accelerator, settings.max_pixels
     )
-    return _over_pictures(_collection_job(settings, model.id, [op.asked() for op in ops], run), work, _write_images)
+    job = _collection_job(settings, own, model.id, [op.asked() for op in ops], run)
+    return _over_pictures(job, work, write_images)
 
 
-def _over_pictures(job: Job, work: beam.PTransform, write: Callable[[Job], beam.PTransform]) -> _Prepared:
+def _over_pictures(job: Job, work: beam.PTransform, write: Callable[[Job, Allowed], beam.PTransform]) -> _Prepared:
     """The job that reads pictures, works on each and writes what comes of it."""
 
     def graph(progress: str, hint: str, token: str) -> BuildGraph:
         told = replace(job, progress=progress, token=token)
-        return lambda root: (
-            root
-            | "Plan" >> PlanWork(told)
-            | "Read" >> ReadObjects(pictures_only=not told.named)
-            | told.operation.title() >> hinted(work, hint)
-            | "Write" >> write(told)
-        )
+
+        def build(root: beam.Pipeline) -> object:
+            planned = root | "Plan" >> PlanWork(told)
+            read = unless_stopped(planned, told) | "Read" >> ReadObjects(pictures_only=not told.named)
+            worked_on = read | told.operation.title() >> hinted(work, hint)
+            return worked_on | "Write" >> write(told, may_fail(planned, told))
+
+        return build
 
     return _Prepared(job, graph, lambda: _outstanding(job))
 
 
-def _write_images(job: Job | GenerationJob) -> WriteImages:
+def _write_vectors(job: Job, allowed: Allowed) -> WriteVectors:
     words = {"options": job.options, "run": job.run, "progress": job.progress}
-    return WriteImages(job.destination, operation=job.operation, **words, fence=job.fence)
+    return WriteVectors(job.destination, **words, fence=job.fence, allowed=allowed)
 
 
-def _write_vectors(job: Job) -> WriteVectors:
-    words = {"options": job.options, "run": job.run, "progress": job.progress}
-    return WriteVectors(job.destination, **words, fence=job.fence)
-
-
-def _collection_job(settings: FamilySettings, model_id: str, asked: Any, run: str) -> Job:
+def _collection_job(settings: FamilySettings, own: Any, model_id: str, asked: Any, run: str) -> Job:
     job = Job(
         operation=settings.operation,
         source=settings.source,
@@ -202,6 +227,8 @@ def _collection_job(settings: FamilySettings, model_id: str, asked: Any, run: st
         format=settings.format,
         overwrite=settings.overwrite,
         named=stat_object(settings.source) is not None,
+        overwrite_foreign=settings.overwrite_foreign,
+        max_failures=max_failures(own),
     )
     next(list_input_parts(job), None)  # a source that holds nothing is an error now, not in a worker
     return job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Protocol, TypeVar
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -27,6 +28,23 @@ from archivae.transforms import (
     VerifyWhole,
     WriteImages,
 )
+from archivae.transforms.failures import Allowed, MaxFailures, UnlessStopped
+from archivae.transforms.generate import GenerationJob
+
+T = TypeVar("T")
+
+
+class LimitedJob(Protocol):
+    """Where a run writes, and how much of it may fail."""
+
+    @property
+    def destination(self) -> str: ...
+
+    @property
+    def run(self) -> str: ...
+
+    @property
+    def max_failures(self) -> MaxFailures | None: ...
 
 
 def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> PCollection[ManifestRow]:
@@ -35,14 +53,41 @@ def build(root: beam.Pipeline, settings: Settings, job: Job, hint: str = "") -> 
         return _build_verify(root, settings, job, hint)
     work = hinted({"encode": _encode, "decode": _decode, "restore": _restore}[settings.operation](settings, job), hint)
     planned = root | "Plan" >> _plan(settings, job)
-    words = {"options": job.options, "run": job.run, "progress": job.progress}
-    write = WriteImages(job.destination, operation=job.operation, **words, fence=job.fence)
+    allowed = may_fail(planned, job)
     rows = (
-        planned | "Read" >> ReadObjects(pictures_only=not job.named) | job.operation.title() >> work | "Write" >> write
+        unless_stopped(planned, job)
+        | "Read" >> ReadObjects(pictures_only=not job.named)
+        | job.operation.title() >> work
+        | "Write" >> write_images(job, allowed)
     )
     if job.shards is not None:
         _ = (planned, rows) | "Pack" >> PackShards(job)
     return rows
+
+
+def unless_stopped(planned: PCollection[T], job: LimitedJob) -> PCollection[T]:
+    """What is to be worked on until too much of a job has failed: all that is planned, where there is no limit."""
+    if job.max_failures is None:
+        return planned
+    return planned | "Unless stopped" >> UnlessStopped(job.destination, job.run)
+
+
+def may_fail(planned: PCollection[T], job: LimitedJob) -> Allowed:
+    """How much of what is planned may fail."""
+    return None if job.max_failures is None else job.max_failures.allowed(planned)
+
+
+def write_images(job: Job | GenerationJob, allowed: Allowed) -> WriteImages:
+    """The step that writes what a job makes."""
+    return WriteImages(
+        job.destination,
+        operation=job.operation,
+        options=job.options,
+        run=job.run,
+        progress=job.progress,
+        overwrite_foreign=job.overwrite_foreign,
+        allowed=allowed,
+    )
 
 
 def hinted(work: beam.PTransform, hint: str) -> beam.PTransform:
@@ -53,12 +98,11 @@ def hinted(work: beam.PTransform, hint: str) -> beam.PTransform:
 def _build_verify(root: beam.Pipeline, settings: Settings, job: Job, hint: str) -> PCollection[ManifestRow]:
     work = hinted(VerifyPictures(job, settings.accelerator), hint)
     checks, unread = root | "Plan" >> PlanChecks(job, settings.share, settings.against)
-    found = (checks | "Verify" >> work, root | "Whole" >> VerifyWhole(job), unread)
-    return (
-        found
-        | beam.Flatten()
-        | "Record" >> RecordRows(job.destination, run=job.run, step=job.operation, fence=job.fence)
+    found = (unless_stopped(checks, job) | "Verify" >> work, root | "Whole" >> VerifyWhole(job), unread)
+    record = RecordRows(
+        job.destination, run=job.run, step=job.operation, fence=job.fence, allowed=may_fail(checks, job)
     )
+    return found | beam.Flatten() | "Record" >> record
 
 
 def _plan(settings: Settings, job: Job) -> beam.PTransform[beam.Pipeline, Item]:

@@ -25,7 +25,8 @@ from archivae.pipeline.family_options import (
     add_transform_arguments,
     add_weights_argument,
 )
-from archivae.pipeline.quantities import bytes_of, share_of
+from archivae.pipeline.quantities import bytes_of, failures_of, share_of
+from archivae.transforms.failures import MaxFailures
 
 OPERATIONS = ("encode", "decode", "restore", "verify", *FAMILY_OPERATIONS)
 RESTORATION_WORDS = ("strength", "masks", "mask_colour", "restorers", "passes")
@@ -239,8 +240,18 @@ def add_common_arguments(parser: Any) -> None:
         default=MAX_PIXELS,
         help="refuse larger pictures (default: 400 million)",
     )
+    parser.add_argument("--overwrite", action="store_true", help="redo what was done with other options")
     parser.add_argument(
-        "--overwrite", action="store_true", help="redo what was done with other options, or is another source's"
+        "--overwrite_foreign",
+        "--overwrite-foreign",
+        action="store_true",
+        help="replace also what lies at a target and was not written from that source by an earlier run",
+    )
+    parser.add_argument(
+        "--max_failures",
+        "--max-failures",
+        metavar="N|P%",
+        help="end the job when more objects failed, or a larger share of those to work on (default: go on to the end)",
     )
 
 
@@ -269,6 +280,8 @@ class Settings:
     watch: float | None
     notifications: str
     restoration: Restoration | None
+    overwrite_foreign: bool
+    max_failures: MaxFailures | None
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -280,18 +293,21 @@ class Settings:
         if own.max_pixels < 1:
             raise UsageError(f"--max-pixels must be at least 1, found {own.max_pixels}")
         archive = own.archive or own.append
-        if archive and (own.operation != "encode" or own.overwrite):
-            known = {"restore": "restore, which makes none", "encode": "--overwrite"}
+        overwrites = own.overwrite or own.overwrite_foreign
+        if archive and (own.operation != "encode" or overwrites):
+            known = {"restore": "restore, which makes none", "encode": "--overwrite, for shards are never replaced"}
             other = known.get(own.operation, f"{own.operation}, which knows an archive by itself")
             raise UsageError(
                 f"--archive and --append do not go with {other}: leave one out, or take another destination"
             )
         if own.watch is not None and own.watch < 1:
             raise UsageError(f"--watch must be at least 1 second, found {own.watch:g}")
-        if (own.watch or own.notifications) and (archive or own.overwrite):
+        if (own.watch or own.notifications) and (archive or overwrites):
             raise UsageError("--watch and --notifications do not go with --archive, --append or --overwrite")
         if own.watch and own.notifications:
             raise UsageError("--watch lists again and again, --notifications is told: choose one of them")
+        if own.notifications and own.max_failures is not None:
+            raise UsageError("--max-failures does not go with --notifications, a job without an end: leave one out")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
@@ -300,7 +316,7 @@ class Settings:
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             share_of(own.sample, "--sample"), own.against or "",
             own.watch, own.notifications or "",
-            _restoration(own),
+            _restoration(own), own.overwrite_foreign, max_failures(own),
         )  # fmt: skip
 
     @property
@@ -325,6 +341,11 @@ class Settings:
         if self.restoration is not None:
             decisive |= {"restore": {**self.restoration.asked(), "models": dict(restorer_ids)}}
         return json.dumps(decisive, sort_keys=True)
+
+
+def max_failures(own: Any) -> MaxFailures | None:
+    """How much of a job may fail, if that is limited."""
+    return None if own.max_failures is None else failures_of(own.max_failures, "--max-failures")
 
 
 def _restoration(own: ArchivaeOptions) -> Restoration | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from archivae.errors import UsageError
+from archivae.transforms.failures import MaxFailures
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _BYTES = {"": 1, "b": 1} | {
@@ -12,6 +14,7 @@ _BYTES = {"": 1, "b": 1} | {
     for power, letter in enumerate("kmgt", start=1)
     for middle, base in (("", 1000), ("i", 1024))
 }
+_FAILURES = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(%?)")
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)")
 
 
@@ -56,6 +59,18 @@ def share_of(text: str, word: str) -> float:
     if not 0 < share <= 1 or not text.endswith("%"):
         raise UsageError(f"expected {word} to be a share such as 1%, at most 100%, found {text!r}")
     return share
+
+
+def failures_of(text: str, word: str) -> MaxFailures:
+    """How many objects may fail: a number, or a share of them as a percentage; 0 as well.
+
+    >>> failures_of("20", "--max-failures").of(1000), failures_of("2.5%", "--max-failures").of(1000)
+    (20, 25)
+    """
+    found = _FAILURES.fullmatch(text.strip())
+    if found is None or (found[2] and Fraction(found[1]) > 100) or (not found[2] and "." in found[1]):
+        raise UsageError(f"expected {word} to be a number such as 20, or a share such as 5%, found {text!r}")
+    return MaxFailures(Fraction(found[1]), percent=bool(found[2]))
 
 
 def _split(text: object, word: str, expected: str) -> tuple[float, str]:

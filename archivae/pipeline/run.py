@@ -23,22 +23,26 @@ from archivae.operations.archive_verify import require_archive
 from archivae.pipeline.archive_job import objects_left, plan_shards, published_before
 from archivae.pipeline.dataflow.gpus import GPUS
 from archivae.pipeline.dataflow.submission import DATAFLOW_RUNNERS, Asked, prepare
-from archivae.pipeline.graph import build
+from archivae.pipeline.graph import LimitedJob, build
 from archivae.pipeline.local_workers import watch_workers
 from archivae.pipeline.options import Settings
 from archivae.pipeline.progress_bar import progress_bar
 from archivae.pipeline.summary import RunJob, Summary, read_summary
 from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
 from archivae.storage.archive_index import ArchiveIndex
-from archivae.storage.archive_layout import index_uri, is_archive
+from archivae.storage.archive_layout import index_uri, is_archive, shard_uri
 from archivae.storage.fence import Fence
+from archivae.storage.globs import parse_glob
 from archivae.storage.lease import leased
-from archivae.storage.names import normal
+from archivae.storage.names import OWN_FOLDER, normal, plain
+from archivae.storage.overlap import overlap
 from archivae.transforms import Job
+from archivae.transforms.failures import take_mark
 from archivae.transforms.masks import check_masks
 from archivae.transforms.plan import list_input_parts, list_inputs, list_members, plan_here
 from archivae.transforms.residency import CodecSource
 from archivae.transforms.restorer_residency import RestorerSource
+from archivae.transforms.write import overlap_problem
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
 _IN_PROCESS = "FnApiRunner"
@@ -48,7 +52,7 @@ _REFUSED = {
 }
 
 
-class AnyJob(RunJob, Protocol):
+class AnyJob(RunJob, LimitedJob, Protocol):
     """What every kind of job is told."""
 
     @property
@@ -93,11 +97,13 @@ def run(
     job = replace(make_job(settings, named=named), retry_failed=retry_failed)
     if options.view_as(TestOptions).dry_run:
         _check_source(job, settings)
+        check_places(job, settings)
         check_destination(job, settings)
         sizes = [max(source.size, 0) for source in _objects(job, settings)]
         return DryRun(len(sizes), sum(sizes))
     hint = check_hardware(runner, options, settings, job.run)
     _check_source(job, settings)
+    check_places(job, settings)
     with alone(options, job) as fence:
         job = replace(job, token=fence.token)
         return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
@@ -124,7 +130,9 @@ def outcome(
     """What became of a job, or if it is not waited for that it was begun; ``before``: objects that it had not to do."""
     if not is_waited_for(options):
         return Submitted(_job_id(result))
-    return read_summary(job, before + _skipped(result), time.monotonic() - began)
+    summary = read_summary(job, before + _skipped(result), time.monotonic() - began)
+    allowed = take_mark(job.destination, job.run) if job.max_failures is not None else None
+    return summary if allowed is None else replace(summary, allowed=allowed)
 
 
 def new_run() -> str:
@@ -158,6 +166,8 @@ def make_job(settings: Settings, named: bool | None = None) -> Job:
         overwrite=settings.overwrite,
         named=stat_object(settings.source) is not None if named is None else named,
         masks="" if wanted is None else wanted.masks,
+        overwrite_foreign=settings.overwrite_foreign,
+        max_failures=settings.max_failures,
     )
 
 
@@ -196,18 +206,37 @@ def _check_source(job: Job, settings: Settings) -> None:
 
 
 def _check_restorable(job: Job) -> None:
-    """A source without masks, or with nothing else, or that is the destination of a restore."""
+    """A source without masks, or with nothing else."""
     first = next(list_inputs(job), None)
     if job.masks and first is None:
         raise MaskError(f"expected pictures in {job.source!r}, found masks alone by {job.masks!r}: narrow --masks")
-    if first is None:
-        return
-    if job.operation == "restore" and first.uri == f"{normal(job.destination).rstrip('/')}/{first.name}":
-        raise DestinationError(
-            f"{job.destination} is the source itself, whose pictures would be lost: choose another destination"
-        )
-    if job.masks:
+    if job.masks and first is not None:
         check_masks(job.masks, first)
+
+
+def check_places(job: Job, settings: Settings) -> None:
+    """DestinationError if what the job writes could be taken for its source, or be written over that."""
+    if settings.operation == "verify":
+        return
+    problem = overlap_problem(job.operation, job.source, job.destination)
+    if problem is not None:
+        raise problem
+    if job.operation == "encode":
+        _check_encoding(job, settings)
+
+
+def _check_encoding(job: Job, settings: Settings) -> None:
+    """Single files and ``_archivae`` are never listed as sources, shards are told from none."""
+    if overlap(job.source, f"{normal(job.destination).rstrip('/')}/{OWN_FOLDER}") in ("is", "holds"):
+        raise DestinationError(
+            f"{job.source} lies in ArchiVAE's own folder of {job.destination}: choose another source"
+        )
+    glob = parse_glob(plain(job.source))
+    takes_shards = glob is None or glob.names.match(shard_uri(job.destination, 0).rpartition("/")[2])
+    if settings.archive and takes_shards and overlap(job.source, job.destination) == "is":
+        raise DestinationError(
+            f"an archive of shards cannot lie where its pictures do, {job.source!r}: choose another destination"
+        )
 
 
 def check_destination(job: Job, settings: Settings) -> None:

@@ -39,7 +39,8 @@ class RunJob(Protocol):
 class Summary:
     """The rows this run wrote, sorted by name; what it ``skipped`` as done before; the seconds it took.
 
-    ``file``: the one that all was gathered in, if there is such a file; ``destination`` is where the rows are.
+    ``file``: the one that all was gathered in, if there is such a file; ``destination`` is where the rows are. ``allowed``:
+    how many failures were, of a run that ended early because it had more.
     """
 
     operation: str
@@ -48,6 +49,7 @@ class Summary:
     skipped: int
     seconds: float
     file: str = ""
+    allowed: int | None = None
 
     @property
     def done(self) -> list[ManifestRow]:
@@ -59,7 +61,9 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0 all well, 1 something in the dead letters."""
+        """0 all well, 1 something in the dead letters, 2 too much of it."""
+        if self.allowed is not None:
+            return 2
         return 1 if self.failed else 0
 
 
@@ -145,6 +149,11 @@ def summary_lines(summary: Summary) -> list[str]:
     if len(losing) > LOSING_ROWS:
         lines.append(f"... and of {len(losing) - LOSING_ROWS:,} more; all in the manifest")
     lines += [f"failed: {row.source}: {row.error}" for row in summary.failed[:TABLE_ROWS]]
+    if summary.allowed is not None:
+        lines.append(
+            f"ended early: more than the {summary.allowed} failures that --max-failures allows; "
+            "mend their cause and run again: what is done is recorded and will be skipped"
+        )
     if summary.failed:
         lines.append(f"all failures: {summary.destination}/_archivae/dead-letters-*.jsonl")
     return lines

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 
 from archivae.errors import NothingFoundError
 
+_DEAD_LETTERS = 1
+"""The exit code of a round that may be followed by others."""
+
 
 def keep_watching(run: Callable[[bool], int], every: float) -> int:
     """Call ``run`` every so many seconds, until the process is asked to end; the worst exit code of all rounds.
 
     Its argument says whether to work again on what failed: so in the first round alone. Asked to end by SIGINT or SIGTERM,
     a round under way is finished first; asked twice it is broken off. A source that holds nothing yet is waited for; any
-    other error ends it.
+    other error ends it, and so does a round in which too much failed.
     """
     worst, first = 0, True
     with _asked_to_end() as asked:
@@ -23,6 +26,8 @@ def keep_watching(run: Callable[[bool], int], every: float) -> int:
             try:
                 worst = max(worst, run(first))
                 first = False
+                if worst > _DEAD_LETTERS:
+                    break
             except NothingFoundError:
                 pass
             asked.wait(every)

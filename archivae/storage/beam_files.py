@@ -21,7 +21,9 @@ def stat(uri: str) -> StoredObject | None:
     return None if found is None else _stored(found, uri.rsplit("/", 1)[-1])
 
 
-def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
+def walk(
+    folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None, unread: bool = False
+) -> Iterator[StoredObject]:
     """Every object below ``folder``, sorted by name."""
     root = f"{folder.rstrip('/')}/"
     skipped = skip if skip and is_below(skip, root) else None

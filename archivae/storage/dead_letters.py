@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,8 @@ from archivae.storage.objects import read_object, store_of, write_object
 
 _PREFIX = "dead-letters-"
 _SUFFIX = ".jsonl"
+_COUNT = re.compile(r"-(\d+)\.jsonl$")
+"""Of the letters in a file, at the end of its name: they can be counted without being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +32,27 @@ def write_dead_letters(destination: str, letters: Sequence[DeadLetter], run: str
     """Write letters of the job ``run`` to a new file under ``destination``; its URI. UsageError if there are none."""
     if not letters:
         raise UsageError("expected at least one dead letter, found none; write none")
-    uri = own_path(destination, f"{_PREFIX}{run}-{uuid.uuid4().hex}{_SUFFIX}")
+    uri = own_path(destination, f"{_PREFIX}{run}-{uuid.uuid4().hex}-{len(letters)}{_SUFFIX}")
     write_object(uri, b"".join(map(_line, letters)), scratch=scratch_of(destination))
     return uri
 
 
 def read_dead_letters(destination: str) -> list[DeadLetter]:
     """All letters of all runs, file by file. StorageError names the file and line that is no letter."""
-    prefix = own_path(destination, _PREFIX)
-    folder, _, start = prefix.rpartition("/")
+    return [letter for uri in _files(destination, _PREFIX) for letter in _read_file(uri)]
+
+
+def count_failed(destination: str, run: str, enough: int) -> int:
+    """How many objects the letters of the job ``run`` speak of; up to ``enough`` of them, some may be counted twice."""
+    files = _files(destination, f"{_PREFIX}{run}-")
+    count = sum(int(found[1]) for found in map(_COUNT.search, files) if found)
+    return count if count <= enough else len({letter.object for uri in files for letter in _read_file(uri)})
+
+
+def _files(destination: str, start: str) -> list[str]:
+    folder, _, start = own_path(destination, start).rpartition("/")
     entries = store_of(folder).walk(folder, start=start, depth=1)
-    files = [entry.uri for entry in entries if entry.name.startswith(start) and entry.name.endswith(_SUFFIX)]
-    return [letter for uri in files for letter in _read_file(uri)]
+    return [entry.uri for entry in entries if entry.name.startswith(start) and entry.name.endswith(_SUFFIX)]
 
 
 def _read_file(uri: str) -> list[DeadLetter]:

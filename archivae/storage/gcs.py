@@ -76,7 +76,9 @@ def stat(uri: str) -> StoredObject | None:
     )
 
 
-def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
+def walk(
+    folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None, unread: bool = False
+) -> Iterator[StoredObject]:
     """Every object below ``folder``, in the order of the bucket's own listing, which is by name.
 
     The empty ``folder/`` objects that consoles put for folders are left out.

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 
-from archivae.errors import NothingFoundError, UsageError
-from archivae.storage.globs import parse_glob
+from archivae.errors import NothingFoundError, StorageError, UsageError
+from archivae.storage.globs import Glob, parse_glob
 from archivae.storage.names import common_folder, is_below, is_own, normal, plain, scheme_of
 from archivae.storage.objects import stat_object, store_of
 from archivae.storage.packs import is_pack, list_pack, stem
-from archivae.storage.store import MISSING, StoredObject
+from archivae.storage.store import MISSING, StoredObject, why_unreadable
 from archivae.storage.tfrecord import is_tfrecord
 from archivae.storage.threads import map_in_order
 from archivae.storage.uri_lists import is_uri_list, read_given_names, read_uri_list
@@ -47,7 +47,8 @@ def list_source(source: str, *, exclude: str | None = None) -> Iterator[StoredOb
     are relative to the folder, to the part of a glob before its first wildcard, or to the longest folder that all
     listed objects share, unless the list names them itself. Objects that a list names but that do not exist come with
     size -1 and the fingerprint ``missing``. What lies in a folder called ``_archivae`` is left out, and so is what lies
-    under ``exclude`` if that is strictly inside the source. Listing goes on while the iterator is drawn; only a list of
+    under ``exclude`` if that is strictly inside the source. A folder in it that can't be listed comes as an entry of size -1
+    (`archivae.storage.store.why_unreadable`). Listing goes on while the iterator is drawn; only a list of
     objects is read at once, and the names in one pack.
 
     Packs are tar files, given by their names or by a glob that ends as theirs do, as lists are; of several each is a
@@ -92,7 +93,7 @@ def _as_object(source: str, skip: str | None) -> Iterator[Part]:
 
 
 def _as_folder(source: str, skip: str | None) -> Iterator[Part]:
-    return _together(store_of(source).walk(normal(source), skip=skip))
+    return _together(store_of(source).walk(normal(source), skip=skip, unread=True))
 
 
 def _as_glob(source: str, skip: str | None) -> Iterator[Part]:
@@ -100,17 +101,36 @@ def _as_glob(source: str, skip: str | None) -> Iterator[Part]:
     glob = parse_glob(plain(source))
     if glob is None:
         return iter(())
-    found = store_of(glob.root).walk(normal(glob.root or "."), start=glob.start, depth=glob.depth, skip=skip)
-    matching = (entry for entry in found if glob.names.match(entry.name) and not is_own(entry.name))
+    store, root = store_of(glob.root), normal(glob.root or ".")
+    found = store.walk(root, start=glob.start, depth=glob.depth, skip=skip, unread=True)
+    matching = (entry for entry in found if _may_match(glob, entry) and not is_own(entry.name))
     if is_uri_list(source):
-        return _listed([entry.uri for entry in matching], skip)
-    if is_pack(source):
-        # As the names of their members sort, which begin with theirs and a slash.
-        return (
-            Part(packs=((pack, name),))
-            for name, pack in sorted(((stem(e.name), e) for e in matching), key=_in_its_folder)
-        )
-    return _together(matching)
+        return _listed([_readable(entry).uri for entry in matching], skip)
+    return _packs(list(matching)) if is_pack(source) else _together(matching)
+
+
+def _may_match(glob: Glob, entry: StoredObject) -> bool:
+    """Whether a glob matches an entry, or may match what lies in one that can't be listed."""
+    if glob.names.match(entry.name):
+        return True
+    deeper = glob.depth is None or entry.name.rstrip("/").count("/") + 1 < glob.depth
+    return deeper and bool(why_unreadable(entry))
+
+
+def _readable(entry: StoredObject) -> StoredObject:
+    """StorageError where lists may lie that nobody can see: without them the source is another."""
+    problem = why_unreadable(entry)
+    if problem:
+        raise StorageError(problem)
+    return entry
+
+
+def _packs(found: list[StoredObject]) -> Iterator[Part]:
+    """As the names of their members sort, which begin with theirs and a slash."""
+    yield from _together(entry for entry in found if why_unreadable(entry))
+    packs = ((stem(entry.name), entry) for entry in found if not why_unreadable(entry))
+    for name, pack in sorted(packs, key=_in_its_folder):
+        yield Part(packs=((pack, name),))
 
 
 def _in_its_folder(named: tuple[str, StoredObject]) -> str:

@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from errno import ELOOP, EMLINK, ENAMETOOLONG, ENOENT, ENOSYS, ENOTDIR, EOPNOTSUPP, EPERM
 from pathlib import Path
 
-from archivae.errors import StorageError
+from archivae.errors import DiskFullError, StorageError
+from archivae.storage.full_disk import is_disk_full
 from archivae.storage.names import normal, scheme_of, scratch_of
-from archivae.storage.store import MISSING, StoredObject, too_large
+from archivae.storage.store import MISSING, StoredObject, too_large, unreadable, why_unreadable
 
 _SCRATCH_SUFFIX = ".tmp"
 _STALE_SECONDS = 3600
@@ -33,7 +34,9 @@ def stat(uri: str) -> StoredObject | None:
     return StoredObject(path, os.path.basename(path), found.st_size, _fingerprint(found), found.st_mtime)
 
 
-def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None) -> Iterator[StoredObject]:
+def walk(
+    folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None, unread: bool = False
+) -> Iterator[StoredObject]:
     """Every regular file below ``folder``, sorted by name.
 
     Symbolic links are followed, but not into a folder that is being walked already. A link that leads nowhere is
@@ -46,6 +49,9 @@ def walk(folder: str, *, start: str = "", depth: int | None = None, skip: str | 
         top = os.stat(root)
         skipped = _stat(normal(skip)) if skip else None
     for entry in _walk(root, "", depth, [] if skipped is None else [skipped], [top]):
+        problem = why_unreadable(entry)
+        if problem and not (unread and entry.name):
+            raise StorageError(problem)
         if entry.name.startswith(start):
             yield entry
 
@@ -153,7 +159,9 @@ def _walk(
     """The files below ``root/prefix``; ``above``: the folders from the root down to it, itself included."""
     for name, found in _children(root, prefix):
         path = os.path.join(root, name)
-        if found is None:
+        if isinstance(found, OSError):
+            yield unreadable(path, name, found)
+        elif found is None:
             yield StoredObject(path, name, -1, MISSING)
         elif status.S_ISREG(found.st_mode):
             yield StoredObject(path, name, found.st_size, _fingerprint(found), found.st_mtime)
@@ -161,13 +169,32 @@ def _walk(
             yield from _walk(root, f"{name}/", depth and depth - 1, skipped, [*above, found])
 
 
-def _children(root: str, prefix: str) -> list[tuple[str, os.stat_result | None]]:
-    """The entries of one folder, by name from the root and status, in the order in which the names below them sort."""
-    folder = os.path.join(root, prefix)
-    with explained("list", folder), os.scandir(folder) as entries:
-        found = [(f"{prefix}{entry.name}", _stat(entry.path)) for entry in entries]
-    # What lies in a folder begins with its name and a slash: 'a.jpg' sorts before 'a/1.jpg'.
-    return sorted(found, key=lambda item: f"{item[0]}/" if item[1] and status.S_ISDIR(item[1].st_mode) else item[0])
+def _children(root: str, prefix: str) -> list[tuple[str, os.stat_result | OSError | None]]:
+    """The entries of one folder, by name from the root and status, in the order in which the names below them sort.
+
+    A folder that can't be listed, or not to its end, is an entry itself, by its own name and a slash.
+    """
+    found: list[tuple[str, os.stat_result | OSError | None]] = []
+    try:
+        with os.scandir(os.path.join(root, prefix)) as entries:
+            for entry in entries:
+                found.append((f"{prefix}{entry.name}", _stat_or_error(entry.path)))
+    except OSError as error:
+        found.append((prefix, error))
+    return sorted(found, key=_as_names_below_it_sort)
+
+
+def _as_names_below_it_sort(entry: tuple[str, os.stat_result | OSError | None]) -> str:
+    """What lies in a folder begins with its name and a slash: 'a.jpg' sorts before 'a/1.jpg'."""
+    name, found = entry
+    return f"{name}/" if isinstance(found, os.stat_result) and status.S_ISDIR(found.st_mode) else name
+
+
+def _stat_or_error(path: str) -> os.stat_result | OSError | None:
+    try:
+        return _stat(path)
+    except OSError as error:
+        return error
 
 
 def _stat(path: str) -> os.stat_result | None:
@@ -272,4 +299,8 @@ def explained(verb: str, path: str) -> Iterator[None]:
         raise StorageError(f"cannot {verb} {path!r}: there is no such file; check the path") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
+        if is_disk_full(error):
+            raise DiskFullError(
+                f"cannot {verb} {path!r}: {reason}; make room on the disk, then run again: what is done is skipped"
+            ) from error
         raise StorageError(f"cannot {verb} {path!r}: {reason}; check its permissions and the disk") from error

@@ -11,7 +11,7 @@ import google_crc32c
 from archivae.errors import StorageError, WrongMemberError
 from archivae.storage import gcs, local
 from archivae.storage.names import normal, own_path, scheme_of
-from archivae.storage.store import Span, Store, StoredObject
+from archivae.storage.store import Span, Store, StoredObject, why_unreadable
 from archivae.storage.tar import header_size, is_header_of
 
 LARGEST_SPAN = 1 << 30
@@ -47,7 +47,13 @@ def read_object(uri: str, *, limit: int | None = None, generation: int | None = 
 
 
 def read_listed(found: StoredObject, limit: int) -> bytes:
-    """All bytes of an object as it was listed, or of an archive's member. StorageError if it has changed since."""
+    """All bytes of an object as it was listed, or of an archive's member.
+
+    StorageError if it has changed since, or could not be looked at.
+    """
+    problem = why_unreadable(found)
+    if problem:
+        raise StorageError(problem)
     if found.span is not None:
         return read_span(found.span)
     generation = generation_of(found.fingerprint)

@@ -9,6 +9,7 @@ from typing import Protocol
 from archivae.errors import StorageError
 
 MISSING = "missing"
+_UNREADABLE = "unreadable:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class StoredObject:
     ``uri``: ``gs://bucket/key``, or the absolute path of a local file. ``name``: posix path relative to the source's
     root. ``size``: bytes, -1 if the object is not there. ``fingerprint``: changes when the content does;
     ``local:<size>:<mtime_ns>``, ``gcs:<generation>:<crc32c>``, ``s3:<size>:<etag>``, ``crc32c:<size>:<crc32c>``,
-    ``pack:<offset>:<length>:<that of the pack>`` or ``missing``. ``written``: when this content was put there, seconds
+    ``pack:<offset>:<length>:<that of the pack>``, ``missing``, or ``unreadable:<reason>`` for a folder, whose name then ends
+    in a slash, or an entry of one, of which nothing else can be told. ``written``: when this content was put there, seconds
     since 1970, UTC; 0 if that is not known. ``span``: where the bytes of an archive's member, or a pack's, lie; its
     ``uri`` is the one that it would have as a file of its own.
     """
@@ -46,6 +48,19 @@ class StoredObject:
     fingerprint: str
     written: float = field(default=0.0, compare=False)
     span: Span | None = None
+
+
+def unreadable(uri: str, name: str, error: OSError) -> StoredObject:
+    """The entry of what could not be looked at: it is reported, and what lies beside it is listed."""
+    return StoredObject(uri, name, -1, f"{_UNREADABLE}{error.strerror or error}")
+
+
+def why_unreadable(found: StoredObject) -> str:
+    """What is wrong with an entry of `unreadable`, as an error's message; empty for every other."""
+    if not found.fingerprint.startswith(_UNREADABLE):
+        return ""
+    reason = found.fingerprint.removeprefix(_UNREADABLE)
+    return f"cannot list {found.uri!r}: {reason}; check its permissions and the disk, then run again"
 
 
 def too_large(uri: str, limit: int) -> StorageError:
@@ -60,12 +75,19 @@ class Store(Protocol):
         """The object, named by the last part of its URI; None if there is none (a folder is none)."""
 
     def walk(
-        self, folder: str, *, start: str = "", depth: int | None = None, skip: str | None = None
+        self,
+        folder: str,
+        *,
+        start: str = "",
+        depth: int | None = None,
+        skip: str | None = None,
+        unread: bool = False,
     ) -> Iterator[StoredObject]:
         """Everything under ``folder``, sorted by name; nothing if there is no such folder.
 
         ``start`` and ``depth`` say that only names beginning so, of at most so many parts, are wanted: a store may
-        yield others. ``skip`` is left out if it is a folder strictly inside ``folder``.
+        yield others. ``skip`` is left out if it is a folder strictly inside ``folder``. With ``unread`` a folder inside
+        it that can't be listed comes as an entry (`unreadable`); it is an error otherwise, as ``folder`` itself always is.
         """
 
     def read(self, uri: str, limit: int | None, generation: int | None) -> bytes:

@@ -7,7 +7,9 @@ rows, of which the last written counts. The one file is sorted by URI and has a 
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -20,12 +22,16 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from archivae.errors import StorageError
+from archivae.storage.fence import Fence
 from archivae.storage.names import join, normal, own_path, scratch_of
 from archivae.storage.objects import read_object, stat_object, store_of, write_object
 from archivae.storage.parquet import read_parquet
+from archivae.storage.targets import foreign, write_target
 
 Vectors = npt.NDArray[np.float32]
 SUFFIX = ".parquet"
+_WHOLES_KEPT = 2
+"""The one that lies there, and the one that shall take its place."""
 MODEL = b"archivae.model"
 
 
@@ -55,10 +61,38 @@ def write_part(destination: str, name: str, model: str, uris: Sequence[str], vec
     write_object(join(destination, name), _file(columns, model), scratch=scratch_of(destination))
 
 
-def write_whole(uri: str, embeddings: Embeddings) -> None:
-    """Write the one file ``uri``, whole or not at all: equal vectors, equal bytes."""
+def write_whole(uri: str, embeddings: Embeddings, overwrite_foreign: bool = False, fence: Fence | None = None) -> None:
+    """Write the one file ``uri``, whole or not at all: equal vectors, equal bytes.
+
+    DestinationError if another lies there that was not written so, unless ``overwrite_foreign``.
+    """
     data = _file(_columns(embeddings.uris, embeddings.vectors), embeddings.model)
-    write_object(normal(uri), data, scratch=scratch_of(parts_folder(uri)))
+    scratch = scratch_of(parts_folder(uri))
+    # What is to be written is recorded first: then a job that is killed in between leaves nothing that looks foreign.
+    known = [*_known_wholes(uri)[-_WHOLES_KEPT + 1 :], hashlib.sha256(data).hexdigest()]
+    write_object(_record_of(uri), json.dumps(known).encode("ascii"), scratch=scratch)
+    fence = fence or Fence(parts_folder(uri))
+    write_target(fence, normal(uri), data, is_ours=lambda _: _is_our_whole(uri), overwrite_foreign=overwrite_foreign)
+
+
+def check_whole(uri: str, overwrite_foreign: bool) -> None:
+    """DestinationError if `write_whole` would raise it as things are."""
+    if not overwrite_foreign and stat_object(uri) is not None and not _is_our_whole(uri):
+        raise foreign(normal(uri))
+
+
+def _is_our_whole(uri: str) -> bool:
+    return hashlib.sha256(read_object(uri)).hexdigest() in _known_wholes(uri)
+
+
+def _known_wholes(uri: str) -> list[str]:
+    """The SHA-256 of the last files that were written, or about to be, as ``uri``."""
+    record = _record_of(uri)
+    return list(json.loads(read_object(record))) if stat_object(record) is not None else []
+
+
+def _record_of(uri: str) -> str:
+    return own_path(parts_folder(uri), "whole.json")
 
 
 def read_embeddings(source: str, model: str = "") -> Embeddings:

@@ -16,6 +16,7 @@ from archivae.storage.archive_layout import members_folder, shard_number
 from archivae.storage.archive_plan import Round, is_packed, read_shard_plan
 from archivae.storage.fence import Fence
 from archivae.storage.objects import store_of
+from archivae.transforms.failures import is_stopped
 from archivae.transforms.item import Item
 from archivae.transforms.plan import Group, Job, ReadRows, settle
 from archivae.transforms.progress import PLANNED, tally
@@ -70,8 +71,10 @@ class PackShards(beam.PTransform):
             (every, kept, written)
             | beam.Flatten()
             | "By shard" >> beam.GroupByKey()
+            | "Whole shards" >> beam.Filter(_is_whole, self._job)
             | "Pack" >> beam.Map(_pack, self._job.fence)
             | "Wait for all" >> beam.combiners.Count.Globally()
+            | "Whole round" >> beam.Filter(_is_whole, self._job)
             | "Publish" >> beam.Map(lambda _, fence: publish_round(fence.destination, plan, fence), self._job.fence)
         )
 
@@ -112,6 +115,11 @@ def _written_member(row: ManifestRow) -> Iterator[tuple[int, str]]:
     shard = shard_number(row.archive)
     if row.status == "done" and shard is not None:
         yield shard, row.name
+
+
+def _is_whole(what: object, job: Job) -> bool:
+    """Not so of a run that was stopped, which left members out; the next one goes on with the round."""
+    return job.max_failures is None or not is_stopped(job.destination, job.run)
 
 
 def _pack(members: tuple[int, Iterable[str]], fence: Fence) -> int:

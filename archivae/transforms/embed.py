@@ -16,6 +16,7 @@ from archivae.stopwatch import timed
 from archivae.storage import ManifestRow
 from archivae.storage.fence import Fence
 from archivae.storage.vectors import part_name, write_part
+from archivae.transforms.failures import Allowed
 from archivae.transforms.item import Item
 from archivae.transforms.model_step import ModelFn, Opened
 from archivae.transforms.models import ModelSource
@@ -56,12 +57,14 @@ class WriteVectors(beam.PTransform):
         run: str = "",
         progress: str = "",
         fence: Fence | None = None,
+        allowed: Allowed = None,
     ) -> None:
         super().__init__()
         self._words = (destination, "embed", options, run, progress, fence)
+        self._allowed = allowed
 
     def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
-        return items | beam.ParDo(_WriteVectorsFn(*self._words))
+        return items | beam.ParDo(_WriteVectorsFn(*self._words), self._allowed)
 
 
 class _EmbedFn(ModelFn):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -28,12 +28,14 @@ from archivae.storage import (
     read_object,
 )
 from archivae.storage.fence import Fence, write_fenced
+from archivae.transforms.failures import MaxFailures
 from archivae.transforms.item import Facts, Item
 from archivae.transforms.metrics import StepMetrics
 from archivae.transforms.models import ModelSource
 from archivae.transforms.plan import list_outputs
 from archivae.transforms.progress import PLANNED, tally
 
+T = TypeVar("T")
 FOLDER = 4096
 """So many pictures lie in a folder: a whole number of chunks."""
 SHEET = "contact_sheet.png"
@@ -55,6 +57,8 @@ class GenerationJob:
     shards: bool = False
     overwrite: bool = False
     progress: str = ""
+    overwrite_foreign: bool = False
+    max_failures: MaxFailures | None = None
     operation: Literal["generate"] = "generate"
     token: str = ""
 
@@ -74,15 +78,28 @@ class GenerationJob:
             return [f"{chunk:06d}.tar"]
         return [picture_name(number, self.format) for number in self.order.numbers(chunk)]
 
+    @property
+    def objects_in_all(self) -> int:
+        """How many objects are to be written."""
+        return self.order.chunks if self.shards else self.order.count
+
+
+@dataclass(frozen=True)
+class Made:
+    """Of a chunk's objects: those that are ``done``, and the bytes of all that lie there and are ours, as they were written."""
+
+    done: frozenset[str] = frozenset()
+    ours: Mapping[str, int] = field(default_factory=dict)
+
 
 class PlanChunks(beam.PTransform):
-    """From the pipeline's root to the numbers of the chunks, each with the names of it that are done already."""
+    """From the pipeline's root to the numbers of the chunks, each with what of it was made before, as `Made`."""
 
     def __init__(self, job: GenerationJob) -> None:
         super().__init__()
         self._job = job
 
-    def expand(self, root: Any) -> PCollection[tuple[int, frozenset[str]]]:
+    def expand(self, root: Any) -> PCollection[tuple[int, Made]]:
         job = self._job
         chunks = root | "Order" >> beam.Create([job]) | "Chunks" >> beam.FlatMap(_chunks)
         rows = (
@@ -116,14 +133,14 @@ class GenerateImages(beam.PTransform):
         super().__init__()
         self._job = job
 
-    def expand(self, chunks: PCollection[tuple[int, frozenset[str]]]) -> PCollection[Item]:
+    def expand(self, chunks: PCollection[tuple[int, Made]]) -> PCollection[Item]:
         return chunks | beam.ParDo(_GenerateFn(self._job))
 
 
-def generate_chunk(job: GenerationJob, chunk: int, done: frozenset[str] = frozenset()) -> list[Item]:
-    """The items of one chunk, to be written; those ``done`` as skipped."""
+def generate_chunk(job: GenerationJob, chunk: int, made: Made = Made()) -> list[Item]:
+    """The items of one chunk, to be written; those that are done as skipped."""
     names = job.objects(chunk)
-    if done.issuperset(names):
+    if made.done.issuperset(names):
         return [Item(_source(job, name), name, status="skipped") for name in names]
     model = job.model.running() if job.model is not None else None
     with timed("model"):
@@ -136,13 +153,11 @@ def generate_chunk(job: GenerationJob, chunk: int, done: frozenset[str] = frozen
     if job.shards:
         members = [picture_name(number, job.format) for number in job.order.numbers(chunk)]
         note = f"{len(members)} pictures, {members[0]} to {members[-1]}"
-        return [
-            Item(_source(job, names[0]), names[0], data=_tar(members, files), facts=replace(facts, notes=said(note)))
-        ]
+        files, facts = [_tar(members, files)], replace(facts, notes=said(note))
     return [
         Item(_source(job, name), name, status="skipped")
-        if name in done
-        else Item(_source(job, name), name, data=data, facts=facts)
+        if name in made.done
+        else Item(_source(job, name), name, data=data, facts=facts, replaces=made.ours.get(name))
         for name, data in zip(names, files, strict=True)
     ]
 
@@ -163,10 +178,10 @@ class _GenerateFn(beam.DoFn):
     def setup(self) -> None:
         self._metrics = StepMetrics("generate")
 
-    def process(self, chunk: tuple[int, frozenset[str]]) -> Iterator[Item]:
-        number, done = chunk
+    def process(self, chunk: tuple[int, Made]) -> Iterator[Item]:
+        number, made = chunk
         try:
-            items = generate_chunk(self._job, number, done)
+            items = generate_chunk(self._job, number, made)
         except LeaseLostError:
             raise
         except Exception as error:
@@ -182,13 +197,13 @@ def _chunks(job: GenerationJob) -> Iterator[tuple[int, int]]:
     return ((number, number) for number in range(job.order.chunks))
 
 
-def _keyed_row(row: ManifestRow, job: GenerationJob) -> Iterator[tuple[int, str]]:
-    """The name of a picture that was made just as this job would."""
-    if row.status == "done" and row.options == job.options and not job.overwrite:
-        yield from _keyed(row.name, row.name, job)
+def _keyed_row(row: ManifestRow, job: GenerationJob) -> Iterator[tuple[int, ManifestRow]]:
+    """The row of a picture that was made, as this job would or otherwise."""
+    if row.status == "done" and row.operation == "generate":
+        yield from _keyed(row.name, row, job)
 
 
-def _keyed(name: str, value: str, job: GenerationJob) -> Iterator[tuple[int, str]]:
+def _keyed(name: str, value: T, job: GenerationJob) -> Iterator[tuple[int, T]]:
     """``value`` under the chunk that ``name`` belongs to, if it is one of this job's names."""
     stem = name.rpartition("/")[2].partition(".")[0]
     if not stem.isdecimal():
@@ -198,13 +213,16 @@ def _keyed(name: str, value: str, job: GenerationJob) -> Iterator[tuple[int, str
         yield chunk, value
 
 
-def _settled(joined: tuple[int, dict[str, Iterable[Any]]], job: GenerationJob) -> Iterator[tuple[int, frozenset[str]]]:
+def _settled(joined: tuple[int, dict[str, Iterable[Any]]], job: GenerationJob) -> Iterator[tuple[int, Made]]:
     number, parts = joined
     if not list(parts["chunks"]):
         return
     for _ in job.objects(number):
         tally(job.progress, PLANNED)
-    yield number, frozenset(parts["rows"]) & frozenset(parts["outputs"])
+    there = frozenset(parts["outputs"])
+    newest = {row.name: row for row in sorted(parts["rows"], key=lambda row: row.written) if row.name in there}
+    alike = (name for name, row in newest.items() if row.options == job.options and not job.overwrite)
+    yield number, Made(frozenset(alike), {name: row.archive_bytes for name, row in newest.items()})
 
 
 def _source(job: GenerationJob, name: str) -> StoredObject:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from archivae.images.notes import NO_NOTES, Notes
 from archivae.storage import StoredObject
+from archivae.storage.full_disk import is_disk_full
 
 Status = Literal["going", "failed", "not-a-picture", "skipped"]
 
@@ -51,8 +52,9 @@ class Item:
     """One object: where it came from, its bytes as they are now, and where they shall go.
 
     ``data`` is the source's file after reading, the ``.avae`` file after encoding, the picture's file after decoding.
-    ``target`` is the name under the destination. Once ``status`` is not "going", every step lets the item pass
-    untouched, so that each object ends in exactly one row of the manifest.
+    ``target`` is the name under the destination. ``origin`` is set by `ReadImages`; `PlanWork` leaves it empty. Once
+    ``status`` is not "going", every step lets the item pass untouched, so that each object ends in exactly one row of the
+    manifest.
     """
 
     source: StoredObject
@@ -61,13 +63,17 @@ class Item:
     found: str = ""  # URI of a finished file that has no row yet
     shard: int | None = None  # number of the archive's shard that it goes into; None: a file of its own
     kept: bool = False  # ``data`` lies at the target already
+    replaces: int | None = None  # bytes of what this source was written to the target as before, if it was
+    origin: str = ""  # what the user named that ``source`` was found in, where nobody looked yet how that lies
     status: Status = "going"
     facts: Facts = Facts()
     failure: Failure | None = None
     seconds: float = 0.0
 
     def failed(self, step: str, error: Exception) -> Item:
-        """The item after ``error``; its bytes are let go."""
+        """The item after ``error``; its bytes are let go. Of a full disk no item fails: ``error`` goes on, to end the job."""
+        if is_disk_full(error):
+            raise error
         failure = Failure(step, type(error).__name__, str(error) or repr(error))
         return replace(self, status="failed", failure=failure, data=b"")
 

@@ -6,14 +6,14 @@ The join also spreads the *names* over the workers, before anything is read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from archivae.errors import ArchivaeError, DestinationError, UnsafeNameError
+from archivae.errors import ArchivaeError, DestinationError, StorageError, UnsafeNameError
 from archivae.images import ENDINGS
 from archivae.operations.archive import span_of
 from archivae.operations.names import ARCHIVE_ENDING, archive_name, assign_decoded_names, collision_group
@@ -25,7 +25,9 @@ from archivae.storage.fence import Fence
 from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.names import is_own, normal
 from archivae.storage.objects import store_of
+from archivae.storage.store import why_unreadable
 from archivae.storage.tfrecord import with_records
+from archivae.transforms.failures import MaxFailures
 from archivae.transforms.item import Item, spelled_out
 from archivae.transforms.masks import is_mask
 from archivae.transforms.progress import PLANNED, tally
@@ -39,7 +41,9 @@ class Job:
     objects, not a folder or glob, so each is meant to be what the operation takes. ``shards``: what goes into which
     shard of an archive; None where each picture becomes a file of its own. ``retry_failed``: what failed and has not
     changed since is worked on again. ``masks``: the pattern of objects that are masks of others
-    (`archivae.operations.restoration`), and no pictures of their own. ``token``: of the lease that the job has, if it has one.
+    (`archivae.operations.restoration`), and no pictures of their own. ``token``: of the lease that the job has, if it has
+    one. ``overwrite_foreign``: what lies at a target may be replaced, whoever wrote it. ``max_failures``: more of them end
+    the job.
     """
 
     operation: str
@@ -55,6 +59,8 @@ class Job:
     retry_failed: bool = True
     masks: str = ""
     token: str = ""
+    overwrite_foreign: bool = False
+    max_failures: MaxFailures | None = None
 
     @property
     def fence(self) -> Fence:
@@ -76,22 +82,30 @@ class Group:
 
 def settle(group: Group, job: Job) -> Iterator[Item]:
     """An item for each source of ``group``: to be done, skipped, or refused as another source holds its name."""
-    newest = {row.name: row for row in sorted(group.rows, key=lambda row: row.written)}
+    rows = sorted(group.rows, key=lambda row: row.written)
+    newest = {row.name: row for row in rows}
     targets = _targets(group, job)
     for source in sorted(group.sources, key=lambda s: s.name):
         target = targets.get(source.name, "")
         item = Item(source, source.name if job.operation == "encode" else target)
-        row = newest.get(source.name)
-        problem = _problem(row, source, job)
-        if problem:
+        row, made = newest.get(source.name), _made(rows, source, target, job)
+        there = target in group.outputs
+        settled = row is not None and _is_settled(row, source, job, there)
+        problem = _problem(made, source, job)
+        if settled and row is not None and row.status == "failed":
+            yield Item(source, target, status="skipped")
+        elif unread := why_unreadable(source):
+            yield item.failed("list", StorageError(unread))
+        elif problem:
             yield item.failed("plan", problem)
-        elif row is not None and _is_settled(row, source, job, target in group.outputs):
+        elif settled:
             yield Item(source, target, status="skipped")
         elif not _is_taken(source, job):
             yield item.not_a_picture()
         else:
-            unrecorded = row is None and target in group.outputs and job.operation == "encode"
-            yield replace(item, found=join(job.destination, target) if unrecorded else "")
+            unrecorded = row is None and there and job.operation == "encode"
+            found = join(job.destination, target) if unrecorded else ""
+            yield replace(item, found=found, replaces=made.archive_bytes if made and there else None)
 
 
 def group_key(name: str, operation: str) -> str:
@@ -111,15 +125,29 @@ def _is_taken(source: StoredObject, job: Job) -> bool:
     return job.operation != "decode" or job.named or source.name.endswith(ARCHIVE_ENDING)
 
 
-def _problem(row: ManifestRow | None, source: StoredObject, job: Job) -> ArchivaeError | None:
+def _made(rows: Sequence[ManifestRow], source: StoredObject, target: str, job: Job) -> ManifestRow | None:
+    """The newest row, of ``rows`` by age, that speaks of what was written to ``target``."""
+    done = [row for row in rows if row.status == "done"]
+    if (
+        job.shards is not None or job.operation == "embed"
+    ):  # members of shards and vectors are known by their source's name
+        named = [row for row in done if row.name == source.name]
+    else:  # the destination itself may have been moved since
+        named = [row for row in done if target and row.archive.endswith(f"/{target}")]
+    return named[-1] if named else None
+
+
+def _problem(made: ManifestRow | None, source: StoredObject, job: Job) -> ArchivaeError | None:
     """Why ``source`` can't be done, whatever is in it."""
     try:
         join(job.destination, source.name)
     except UnsafeNameError as error:
         return error
-    if job.overwrite or row is None or row.status != "done" or row.source == source.uri:
+    if job.overwrite_foreign or made is None or made.source == source.uri:
         return None
-    return DestinationError(f"{row.archive} was made of {row.source}: choose another destination, or --overwrite")
+    return DestinationError(
+        f"{made.archive} was made of {made.source}: choose another destination, or --overwrite-foreign to replace it"
+    )
 
 
 def _is_settled(row: ManifestRow, source: StoredObject, job: Job, target_there: bool) -> bool:
@@ -181,9 +209,12 @@ def _member(archive: str, row: IndexRow) -> StoredObject:
 
 
 def list_outputs(destination: str) -> Iterator[str]:
-    """Names of what lies in the destination, ours aside; none if there is no such folder yet."""
-    found = store_of(destination).walk(normal(destination))
-    return (spelled_out(entry.name) for entry in found if not is_own(entry.name))
+    """Names of what lies in the destination, ours aside; none if there is no such folder yet.
+
+    What can't be looked at is left out: whatever lies there, nothing is written over it.
+    """
+    found = store_of(destination).walk(normal(destination), unread=True)
+    return (spelled_out(entry.name) for entry in found if not is_own(entry.name) and not why_unreadable(entry))
 
 
 def plan_here(job: Job) -> Iterator[Item]:

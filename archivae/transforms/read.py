@@ -120,13 +120,13 @@ class ReadImages(beam.PTransform):
             | "Source" >> beam.Create([self._source])
             | "Parts" >> beam.FlatMap(list_parts, exclude=self._exclude)
             | "Spread parts" >> beam.Reshuffle()
-            | "List" >> beam.FlatMap(_items)
+            | "List" >> beam.FlatMap(_items, self._source)
             | "Spread names" >> beam.Reshuffle()
             | "Read" >> ReadObjects()
         )
 
 
-def _items(part: Part) -> Iterator[Item]:
+def _items(part: Part, origin: str) -> Iterator[Item]:
     for found in with_records(list_part(part)):
         name = spelled_out(found.name)
-        yield Item(replace(found, uri=spelled_out(found.uri), name=name), name)
+        yield Item(replace(found, uri=spelled_out(found.uri), name=name), name, origin=origin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -11,6 +11,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from archivae.storage import DeadLetter, ManifestRow, write_dead_letters, write_fragment
 from archivae.storage.fence import Fence
+from archivae.transforms.failures import Allowed, FailureWatch
 from archivae.transforms.metrics import counter
 
 ROWS_KEPT = 1000
@@ -30,9 +31,20 @@ class Gathered:
         self._fence = fence or Fence(destination)
         self._run = run
         self._make_durable = make_durable
+        self._watch: FailureWatch | None = None
         self._rows: list[ManifestRow] = []
         self._letters: list[DeadLetter] = []
         self._counts: Counter[str] = Counter()
+
+    def watch_for(self, allowed: int | None) -> None:
+        """Have more failures than ``allowed`` stop the run. Nothing if any number is, or if that is done already."""
+        if allowed is not None and self._watch is None:
+            self._watch = FailureWatch(self._destination, self._run, allowed)
+
+    @property
+    def rows(self) -> Sequence[ManifestRow]:
+        """Those that are not written yet."""
+        return tuple(self._rows)
 
     def count(self, what: str) -> None:
         """Counted here and told Beam when all is written: for small pictures, telling of each takes as long as writing."""
@@ -43,7 +55,8 @@ class Gathered:
         self._rows.append(row)
         if letter is not None:
             self._letters.append(letter)
-        if len(self._rows) >= ROWS_KEPT:
+        too_many = self._watch is not None and self._watch.is_due(len(self._letters))
+        if len(self._rows) >= ROWS_KEPT or too_many:
             self.flush()
 
     def flush(self) -> None:
@@ -56,20 +69,28 @@ class Gathered:
         if self._rows:
             self._fence.check()
             write_fragment(self._destination, self._rows)
+        if self._letters and self._watch is not None:
+            self._watch.look()
         for what, count in self._counts.items():
             counter(what).inc(count)
         self._rows, self._letters, self._counts = [], [], Counter()
 
 
 class RecordRows(beam.PTransform):
-    """Writes rows to the manifest of ``destination``, and failed ones to its dead letters as failures of ``step``."""
+    """Writes rows to the manifest of ``destination``, and failed ones to its dead letters as failures of ``step``.
 
-    def __init__(self, destination: str, *, run: str, step: str, fence: Fence | None = None) -> None:
+    ``allowed``: more failures stop the run.
+    """
+
+    def __init__(
+        self, destination: str, *, run: str, step: str, fence: Fence | None = None, allowed: Allowed = None
+    ) -> None:
         super().__init__()
         self._settings = (destination, run, step, fence)
+        self._allowed = allowed
 
     def expand(self, rows: PCollection[ManifestRow]) -> PCollection[ManifestRow]:
-        return rows | beam.ParDo(_RecordFn(*self._settings))
+        return rows | beam.ParDo(_RecordFn(*self._settings), self._allowed)
 
 
 class _RecordFn(beam.DoFn):
@@ -85,7 +106,8 @@ class _RecordFn(beam.DoFn):
     def start_bundle(self) -> None:
         self._gathered = Gathered(self._destination, self._run, self._fence)
 
-    def process(self, row: ManifestRow) -> Iterator[ManifestRow]:
+    def process(self, row: ManifestRow, allowed: int | None = None) -> Iterator[ManifestRow]:
+        self._gathered.watch_for(allowed)
         error, _, reason = row.error.partition(": ")
         letter = DeadLetter(row.source, self._step, error, reason) if row.status == "failed" else None
         self._gathered.add(row, letter)

@@ -6,7 +6,7 @@ import math
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -14,11 +14,12 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
-from archivae.errors import ArchivaeError, LeaseLostError
+from archivae.errors import ArchivaeError, DestinationError, LeaseLostError
 from archivae.stopwatch import take_seconds, timed
 from archivae.storage import (
     DeadLetter,
     ManifestRow,
+    StoredObject,
     join,
     own_path,
     read_object,
@@ -28,14 +29,20 @@ from archivae.storage import (
 )
 from archivae.storage.archive_layout import members_folder, shard_uri
 from archivae.storage.fence import Fence, write_fenced
+from archivae.storage.overlap import overlap
+from archivae.storage.targets import write_target
 from archivae.transforms.ahead import Ahead
+from archivae.transforms.failures import Allowed
 from archivae.transforms.item import Item
 from archivae.transforms.metrics import StepMetrics
+from archivae.transforms.ownership import Ownership
 from archivae.transforms.progress import FINISHED, tally
 from archivae.transforms.record import Gathered
 from archivae.transforms.residency import CodecSource
 
 OBJECTS_AHEAD = 8
+WRITE_PICTURES = ("decode", "restore", "transform")
+"""Operations whose outputs could be taken for sources, or be written over them."""
 BYTES_AHEAD = 128 << 20
 """What may be on its way to the store at once; a larger object is written alone."""
 
@@ -44,9 +51,12 @@ class WriteImages(beam.PTransform):
     """Writes each `Item`'s bytes under ``destination`` and records it: PCollection of `Item` -> of `ManifestRow`.
 
     Objects appear whole or not at all. Once they are durable, their rows go to ``_archivae/manifest/``, failures also
-    to ``_archivae/dead-letters-*.jsonl``. What decoding an archive takes goes along: the weights that its
-    files need to ``_archivae/models/``, the specification of the bitstream to ``_archivae/format.md``. A job that has the
-    destination by a lease gives its ``fence``: once that is lost, LeaseLostError ends the pipeline.
+    to ``_archivae/dead-letters-*.jsonl``. What lies at a target and was not written from that very source, as the
+    manifest says, is replaced with ``overwrite_foreign`` alone. decode, restore and transform also refuse a destination
+    that is, holds or lies in the source. More failures than ``allowed`` stop the run. What decoding an archive takes
+    goes along: the weights that its files need to ``_archivae/models/``, the specification of the bitstream to
+    ``_archivae/format.md``. A job that has the destination by a lease gives its ``fence``: once that is lost,
+    LeaseLostError ends the pipeline.
     """
 
     def __init__(
@@ -58,8 +68,12 @@ class WriteImages(beam.PTransform):
         run: str = "",
         progress: str = "",
         fence: Fence | None = None,
+        overwrite_foreign: bool = False,
+        allowed: Allowed = None,
     ) -> None:
         super().__init__()
+        self._allowed = allowed
+        self._overwrite_foreign = overwrite_foreign
         self._settings: dict[str, Any] = {
             "destination": destination,
             "operation": operation,
@@ -70,25 +84,54 @@ class WriteImages(beam.PTransform):
         }
 
     def expand(self, items: PCollection[Item]) -> PCollection[ManifestRow]:
-        return items | beam.ParDo(WriteFn(**self._settings))
+        write = WriteFn(**self._settings, overwrite_foreign=self._overwrite_foreign)
+        return items | beam.ParDo(write, self._allowed)
 
 
-def write_item(item: Item, destination: str, fence: Fence | None = None) -> Item:
+def write_item(
+    item: Item,
+    destination: str,
+    fence: Fence | None = None,
+    written_bytes: Callable[[str, str], int | None] = lambda target, source: None,
+    overwrite_foreign: bool = False,
+) -> Item:
     """Write what ``item`` holds to its target; the item, failed if that could not be done.
 
+    ``written_bytes``: asked for the size of what a source was written to a target as before, where the item doesn't know.
     LeaseLostError if the destination is another job's by now.
     """
     if item.status != "going" or item.kept:
         return item
     began = time.perf_counter()
+    uri, fence = _place(item, destination), fence or Fence(destination)
+
+    def is_ours(found: StoredObject) -> bool:
+        known = written_bytes(uri, item.source.uri) if item.replaces is None else item.replaces
+        return known == found.size
+
     try:
         with timed("io"):
-            write_fenced(fence or Fence(destination), _place(item, destination), item.data)
+            if item.shard is None:
+                write_target(fence, uri, item.data, is_ours=is_ours, overwrite_foreign=overwrite_foreign)
+            else:  # no place for anything but ours
+                write_fenced(fence, uri, item.data)
     except LeaseLostError:
         raise
     except ArchivaeError as error:
         return item.failed("write", error)
     return item.with_seconds_since(began)
+
+
+def overlap_problem(operation: str, source: str, destination: str) -> DestinationError | None:
+    """Why an operation that writes pictures must not read ``source``; None where it may."""
+    if operation not in WRITE_PICTURES:
+        return None
+    found = overlap(source, destination)
+    if not found:
+        return None
+    what = "the source itself" if found == "is" else f"the source {source}"
+    verb = "is" if found == "is" else found
+    return DestinationError(f"{destination} {verb} {what}, whose pictures could be lost: choose another destination")
 
 
 def _place(item: Item, destination: str) -> str:
@@ -158,10 +201,18 @@ class WriteFn(beam.DoFn):
     ahead = OBJECTS_AHEAD
 
     def __init__(
-        self, destination: str, operation: str, options: str, run: str, progress: str, fence: Fence | None = None
+        self,
+        destination: str,
+        operation: str,
+        options: str,
+        run: str,
+        progress: str,
+        fence: Fence | None = None,
+        overwrite_foreign: bool = False,
     ) -> None:
         self._destination = destination
         self._fence = fence or Fence(destination)
+        self._overwrite_foreign = overwrite_foreign
         self._words = {"operation": operation, "options": options, "run": run}
         self._progress = progress
 
@@ -171,6 +222,8 @@ class WriteFn(beam.DoFn):
     def setup(self) -> None:
         self._metrics = StepMetrics("write")
         self._deposited: set[str] = set()
+        self._ownership = Ownership(self._destination)
+        self._problems: dict[str, DestinationError | None] = {}
         self._storing = Ahead(self._stored, self.ahead, BYTES_AHEAD)
 
     def teardown(self) -> None:
@@ -182,8 +235,13 @@ class WriteFn(beam.DoFn):
         self._bytes_out = 0
 
     def process(
-        self, item: Item, timestamp: Any = beam.DoFn.TimestampParam, window: Any = beam.DoFn.WindowParam
+        self,
+        item: Item,
+        allowed: int | None = None,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
     ) -> Iterator[WindowedValue]:
+        self._gathered.watch_for(allowed)
         if item.status == "skipped":
             self._gathered.count("skipped")
             tally(self._progress, FINISHED)
@@ -200,7 +258,22 @@ class WriteFn(beam.DoFn):
 
     def store(self, item: Item) -> Item:
         """The item after writing what it holds; failed if that could not be done."""
-        return write_item(item, self._destination, self._fence)
+        try:
+            problem = self._overlap(item.origin) if item.status == "going" else None
+        except ArchivaeError as error:
+            problem = error
+        if problem is not None:
+            return item.failed("write", problem)
+        return write_item(item, self._destination, self._fence, self._written_bytes, self._overwrite_foreign)
+
+    def _written_bytes(self, target: str, source: str) -> int | None:
+        return self._ownership.written_bytes(target, source, self._gathered.rows)
+
+    def _overlap(self, origin: str) -> ArchivaeError | None:
+        """What is wrong with where the destination lies to the source that the user named, if nobody looked yet."""
+        if origin and origin not in self._problems:
+            self._problems[origin] = overlap_problem(self._words["operation"], origin, self._destination)
+        return self._problems.get(origin)
 
     def make_durable(self) -> None:
         """Called before rows are written: what they speak of, and `store` kept back, is written now."""

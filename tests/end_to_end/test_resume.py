@@ -94,20 +94,27 @@ def test_finished_files_without_a_row_are_adopted(source: Folder, filled: Folder
             assert getattr(again[name], field) == getattr(row, field)
 
 
-def test_damaged_or_foreign_files_without_a_row_are_made_anew(source: Folder, filled: Folder) -> None:
+def test_damaged_or_foreign_files_without_a_row_are_made_anew_when_asked(source: Folder, filled: Folder) -> None:
     files = filled.files()
     filled.delete(*filled.own("manifest/"), "a.png.avae", "sub/b.png.avae")
     filled.put({"a.png.avae": files["a.png.avae"][:-1], "sub/b.png.avae": files["a.png.avae"]})
     before = filled.everything()
-    assert encode(source, filled) == 0
+    assert encode(source, filled) == encode(source, filled, "--overwrite") == 1
+    assert changed(before, filled.everything()) == set()
+    assert {name: letter.error for name, letter in filled.letters().items()} == {
+        "a.png": "DestinationError", "b.png": "DestinationError",
+    }  # fmt: skip
+    assert encode(source, filled, "--overwrite-foreign") == 0
     assert filled.files() == files
     assert changed(before, filled.everything()) == {"a.png.avae", "sub/b.png.avae"}
 
 
-def test_files_of_another_quality_without_a_row_are_made_anew(source: Folder, filled: Folder) -> None:
+def test_files_of_another_quality_without_a_row_are_made_anew_when_asked(source: Folder, filled: Folder) -> None:
     files = filled.files()
     filled.delete(*filled.own("manifest/"))
-    assert encode(source, filled, "--quality=5") == 0
+    assert encode(source, filled, "--quality=5") == 1
+    assert filled.files() == files
+    assert encode(source, filled, "--quality=5", "--overwrite-foreign") == 0
     assert all(len(data) < len(files[name]) for name, data in filled.files().items())
 
 
@@ -145,7 +152,9 @@ def test_another_collection_does_not_take_over_names(
     assert filled.files().keys() == {*files, "fresh.png.avae"}
     assert filled.read("a.png.avae") == files["a.png.avae"]
     assert filled.letters()["a.png"].error == "DestinationError"
-    assert encode(other, filled, "--overwrite") == 0
+    assert encode(other, filled) == encode(other, filled, "--overwrite") == 1
+    assert filled.read("a.png.avae") == files["a.png.avae"]
+    assert encode(other, filled, "--overwrite-foreign") == 0
     assert filled.read("a.png.avae") != files["a.png.avae"]
 
 

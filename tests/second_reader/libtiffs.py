@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from archivae.images.orienting import turned_upright
+from tests.samples import photo
 from tests.second_reader.case import Case, made_from
 from tests.second_reader.tiffs import samples, written
 from tests.second_reader.tools import by_libtiff, by_vips, ran
-from tests.samples import photo
 
 
 def libtiffs() -> Iterator[Case]:

@@ -79,8 +79,36 @@ def test_a_name_that_is_another_sources_is_refused() -> None:
     (item,) = settled("a.jpg", rows=(foreign,), outputs=("a.jpg.avae",))
     assert item.failure is not None and item.failure.step == "plan" and item.failure.error == "DestinationError"
     assert "/elsewhere/a.jpg" in item.failure.reason
-    (item,) = settled("a.jpg", rows=(foreign,), outputs=("a.jpg.avae",), job=replace(JOB, overwrite=True))
+    ours_failed = row("a.jpg", "failed", written=2.0)
+    for rows, job in (((foreign,), replace(JOB, overwrite=True)), ((foreign, ours_failed), JOB)):
+        (item,) = settled("a.jpg", rows=rows, outputs=("a.jpg.avae",), job=job)
+        assert item.status == "failed", "only --overwrite-foreign takes what is another's, however often it is tried"
+    (item,) = settled("a.jpg", rows=(foreign,), outputs=("a.jpg.avae",), job=replace(JOB, overwrite_foreign=True))
     assert (item.status, item.found) == ("going", "")
+
+
+def test_a_target_is_known_by_what_was_written_there_last() -> None:
+    """Names of pictures in an archive change with what else is in it."""
+    made = row("a.png.avae", job=DECODE, archive="/moved/since/a.png", archive_bytes=500, fingerprint="local:100:0")
+    (item,) = settled("a.png.avae", rows=(made,), outputs=("a.png",), job=DECODE)
+    assert (item.status, item.target, item.replaces) == ("going", "a.png", 500)
+    (item,) = settled("a.png.avae", rows=(made,), job=DECODE)
+    assert item.replaces is None, "there is nothing to replace"
+    (item,) = settled("a.bmp.avae", rows=(made,), outputs=("a.png",), job=DECODE)
+    assert item.failure is not None and "/source/a.png.avae" in item.failure.reason
+    (item,) = settled("a.png.avae", rows=(replace(made, archive="/moved/since/ba.png"),), outputs=("a.png",), job=DECODE)
+    assert item.replaces is None
+
+
+def test_a_folder_that_cannot_be_read_fails_by_its_name() -> None:
+    unread = replace(stored("lost+found/"), size=-1, fingerprint="unreadable:Permission denied")
+    for job in (JOB, DECODE, RESTORE):
+        (item,) = settle(Group((unread,), (), frozenset()), job)
+        assert item.failure is not None and (item.failure.step, item.failure.error) == ("list", "StorageError")
+        assert "/source/lost+found/" in item.failure.reason and "Permission denied" in item.failure.reason
+    before = row("lost+found/", "failed", fingerprint=unread.fingerprint)
+    (item,) = settle(Group((unread,), (before,), frozenset()), replace(JOB, retry_failed=False))
+    assert item.status == "skipped", "a watch tells of it once"
 
 
 def test_a_name_that_another_source_failed_under_is_free() -> None:

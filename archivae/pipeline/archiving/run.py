@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from archivae.errors import ArchivaeError, ChangedError, UsageError
+from archivae.errors import ArchivaeError, ChangedError, JobError, UsageError
 from archivae.operations.archive_assign import expected_bytes
 from archivae.pipeline.archiving.archived import unfinished, writing_options
 from archivae.pipeline.archiving.audience import audience_of, common_audience, limited_to
@@ -164,6 +164,8 @@ def _run_job(run: Run, policy: Policy, source: str, words: Sequence[str], means:
     assert isinstance(summary, Summary)
     run = _counted(run, summary)
     record(policy.destination, run)
+    if summary.allowed is not None:
+        raise JobError(f"more than {summary.allowed} failed, which --max-failures allows: no original was touched")
     return run
 
 
