@@ -92,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     append = commands.add_parser("append", help="new pictures into new shards of an archive", epilog=_BEAM_NOTE)
     append.set_defaults(append=True)
     add_encode_arguments(append)
-    add_update_arguments(append)
+    add_update_arguments(append, "--update")
     add_task_argument(restore)
     add_restoration_arguments(restore)
     add_format_argument(restore)
@@ -149,7 +149,7 @@ _OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode", "rest
 _OPERATIONS |= {operation: operation for operation in FAMILY_OPERATIONS}
 _PASSED_ON = {
     *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
-    "share_model", "overwrite", "archive", "append", "update", "keep_old", "shard_size", "watch", "notifications",
+    "share_model", "overwrite", "archive", "append", "update_changed", "keep_old", "shard_size", "watch", "notifications",
     "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
 }  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."

@@ -180,10 +180,12 @@ def add_archive_arguments(parser: Any) -> None:
     )
 
 
-def add_update_arguments(parser: Any) -> None:
-    """The options of append alone."""
+def add_update_arguments(parser: Any, *words: str) -> None:
+    """The options of append alone; ``words``: further spellings of the first, whose short name is an option of Beam's."""
     parser.add_argument(
-        "--update",
+        "--update_changed",
+        "--update-changed",
+        *words,
         action="store_true",
         help="append: sources that changed replace their archived pictures, which go for good",
     )
@@ -302,11 +304,11 @@ class Settings:
             raise UsageError("--watch and --notifications do not go with --archive, --append or --overwrite")
         if own.watch and own.notifications:
             raise UsageError("--watch lists again and again, --notifications is told: choose one of them")
-        if own.update and not own.append:
+        if own.update_changed and not own.append:
             raise UsageError(
                 "--update belongs to append: encode redoes changed files by itself, archives of shards grow"
             )
-        if own.keep_old and not own.update:
+        if own.keep_old and not own.update_changed:
             raise UsageError("--keep-old says what becomes of what --update replaces: give that too, or leave it out")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
@@ -316,7 +318,7 @@ class Settings:
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             share_of(own.sample, "--sample"), own.against or "",
             own.watch, own.notifications or "",
-            _restoration(own), own.update, own.keep_old,
+            _restoration(own), own.update_changed, own.keep_old,
         )  # fmt: skip
 
     @property
