@@ -73,15 +73,15 @@ def _numbers(archive: str, shard: int) -> Iterator[int]:
     yield from count(plan.shards.stop if plan else shard + 1)
 
 
-def publish_round(archive: str, plan: Round, fence: Fence | None = None) -> None:
+def publish_round(archive: str, plan: Round, fence: Fence | None = None) -> set[int]:
     """Make the index of the archive with the shards of the round in it, which counts from then on.
 
-    StorageError if one of its shards is not published yet.
+    The numbers of those that had to take another one. StorageError if one of its shards is not published yet.
     """
     fence = fence or Fence(archive)
     fence.check()
     if pending_round(archive, fence) is None:
-        return  # done before: a worker was lost after its work
+        return set()  # done before: a worker was lost after its work
     missing = [shard for shard in plan.shards if not is_packed(archive, shard)]
     if missing:
         raise StorageError(f"expected all shards of {archive!r} to be published, missing {missing[:9]}; run again")
@@ -90,10 +90,19 @@ def publish_round(archive: str, plan: Round, fence: Fence | None = None) -> None
         raise StorageError(f"the index of {archive!r} is gone: archivae reindex, then run again")
     before = ArchiveIndex(index_uri(archive)).rows() if found else ()
     # Shards follow one another as their names do, so that one is open at a time.
-    added = chain.from_iterable(ArchiveIndex(packed_uri(archive, shard)).rows() for shard in plan.shards)
+    moved: set[int] = set()
+    added = chain.from_iterable(_packed_rows(archive, shard, moved) for shard in plan.shards)
     merged = index_pieces(merge_rows([before, added]))
     replace_fenced(fence, index_uri(archive), merged, found.fingerprint if found else None)
     end_round(archive, plan, fence)
+    return moved
+
+
+def _packed_rows(archive: str, shard: int, moved: set[int]) -> Iterator[IndexRow]:
+    for row in ArchiveIndex(packed_uri(archive, shard)).rows():
+        if row.shard != shard:
+            moved.add(shard)
+        yield row
 
 
 def index_row(stream: Bitstream, data: bytes, name: str, shard: int, offset: int) -> IndexRow:

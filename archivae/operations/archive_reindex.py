@@ -9,10 +9,11 @@ from archivae.bitstream import read_bitstream
 from archivae.errors import ArchivaeError, StorageError
 from archivae.operations.archive_pack import index_row
 from archivae.operations.names import ARCHIVE_ENDING
-from archivae.storage import join, own_path
-from archivae.storage.archive_index import ArchiveIndex, IndexRow, merge_rows, write_index
+from archivae.storage import join, own_path, stat_object
+from archivae.storage.archive_index import ArchiveIndex, IndexRow, index_pieces, merge_rows, write_index
 from archivae.storage.archive_layout import index_uri, list_shards
 from archivae.storage.archive_plan import Round, read_round
+from archivae.storage.fence import Fence, replace_fenced
 from archivae.storage.objects import LARGEST_SPAN, clear_own
 from archivae.storage.ranged_file import Ahead
 from archivae.storage.store import StoredObject
@@ -38,7 +39,7 @@ class _Part:
     uri: str
 
 
-def reindex(archive: str) -> Reindexed:
+def reindex(archive: str, fence: Fence | None = None) -> Reindexed:
     """Write a new index from the shards, over whatever stands in its place. StorageError if there are no shards.
 
     The shards of an unfinished job are left to that.
@@ -50,14 +51,18 @@ def reindex(archive: str) -> Reindexed:
             f"expected finished shards (shard-00000.tar, ...) in {archive!r}, found none; check the name, "
             f"or run the job that makes them to its end"
         )
+    fence = fence or Fence(archive)
+    fence.check()
     clear_own(archive, _PARTS)
+    before = stat_object(index_uri(archive))
     parts: list[_Part] = []
     damage: list[str] = []
     for number in sorted(shards):
         rows = _sound_rows(shards[number], number, damage)
         if rows:
             parts.append(_write_part(archive, rows))
-    write_index(index_uri(archive), merge_rows(map(_rows_of, chains(parts))), archive)
+    merged = index_pieces(merge_rows(map(_rows_of, chains(parts))))
+    replace_fenced(fence, index_uri(archive), merged, before.fingerprint if before else None)
     clear_own(archive, _PARTS)
     return Reindexed(len(ArchiveIndex(index_uri(archive))), tuple(damage))
 

@@ -54,6 +54,18 @@ def assign_decoded_names(archived: Collection[str], ending: str) -> dict[str, st
         full |= colliding
 
 
+def kept_name(name: str, sha256: bytes, digits: int = 12) -> str:
+    """What an archived picture is called once a newer one has its name.
+
+    >>> kept_name("a/b.jpg", bytes.fromhex("12ab" * 16))
+    'a/b~12ab12ab12ab.jpg'
+    """
+    folder, slash, last = name.rpartition("/")
+    stem, dot, ending = last.rpartition(".")
+    version = f"~{sha256.hex()[:digits]}"
+    return folder + slash + (f"{stem}{version}.{ending}" if dot and stem else last + version)
+
+
 def without_ending(name: str) -> str:
     """``a/b.jpg`` to ``a/b``; endings that are no picture's stay."""
     folder, slash, last = name.rpartition("/")

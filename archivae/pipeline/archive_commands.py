@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from archivae.errors import ArchivaeError, DestinationError
+from archivae.errors import ArchivaeError, DestinationError, UsageError
 from archivae.images import ENDINGS
 from archivae.models import ACCELERATORS
 from archivae.operations.archive import Archive, open_archive
 from archivae.operations.archive_reindex import reindex
+from archivae.operations.archive_rewrite import finish_rewrite, remove
 from archivae.operations.archive_verify import (
     Original,
     check_models,
@@ -25,8 +26,11 @@ from archivae.operations.archive_verify import (
 from archivae.operations.names import archive_name, assign_decoded_names
 from archivae.pipeline.options import add_profile_argument, add_verify_arguments
 from archivae.pipeline.quantities import share_of
-from archivae.storage import join, own_path, read_manifest, scratch_of, write_object
+from archivae.pipeline.run import new_run
+from archivae.storage import join, own_path, read_fragments, read_manifest, scratch_of, write_object
 from archivae.storage.archive_index import IndexRow
+from archivae.storage.archive_layout import is_archive, list_shards
+from archivae.storage.lease import leased
 from archivae.storage.names import normal
 from archivae.storage.objects import create_object
 from archivae.storage.threads import map_in_order
@@ -64,6 +68,14 @@ def add_parsers(commands: Any) -> None:
     verify.set_defaults(run=_verify)
     anew = commands.add_parser("reindex", help="make an archive's index anew from its shards")
     anew.set_defaults(run=_reindex)
+    rm = commands.add_parser(
+        "rm",
+        help="pictures out of an archive for good; an append brings back what its source still holds",
+        epilog="Killed anywhere, it is run again; the next job over the archive finishes it too.",
+    )
+    rm.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE_HELP)
+    rm.add_argument("names", nargs="+", metavar="NAME", help="of the source, as ls shows it")
+    rm.set_defaults(run=_rm)
     for command in (ls, verify, anew):
         command.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE_HELP)
     for command in (get, verify):
@@ -173,8 +185,28 @@ def _sampled(archive: Archive, share: float) -> Iterator[IndexRow]:
         yield from (rows[place] for place in places)
 
 
+def _rm(arguments: argparse.Namespace) -> int:
+    """1 if the archive has no picture of one of the names; the others are gone then."""
+    archive = normal(arguments.archive)
+    if not is_archive(archive) and not read_fragments(archive):
+        raise UsageError(f"expected an archive at {archive!r}, found neither an index nor a manifest; check the name")
+    for name in arguments.names:
+        join(archive, archive_name(name))
+    with leased(archive, new_run()) as fence:
+        unknown = remove(archive, arguments.names, fence)
+    for name in unknown:
+        _complain(f"{_shown(name)}: the archive has no such picture; archivae ls shows what it has")
+    print(f"{len({*arguments.names}) - len(unknown)} pictures removed")
+    return DAMAGED if unknown else GOOD
+
+
 def _reindex(arguments: argparse.Namespace) -> int:
-    found = reindex(normal(arguments.archive))
+    archive = normal(arguments.archive)
+    if not list_shards(archive):
+        raise UsageError(f"expected shards (shard-00000.tar, ...) in {archive!r}, found none; check the name")
+    with leased(archive, new_run()) as fence:
+        found = reindex(archive, fence)
+        finish_rewrite(archive, fence)
     failed = sum(map(_complain, found.damage))
     print(f"{found.pictures} pictures in the index, {failed} damages left out")
     return DAMAGED if failed else GOOD

@@ -50,6 +50,7 @@ from archivae.pipeline.options import (
     add_format_argument,
     add_restoration_arguments,
     add_task_argument,
+    add_update_arguments,
     add_watch_arguments,
 )
 from archivae.pipeline.run import DryRun, Submitted, run
@@ -92,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     append = commands.add_parser("append", help="new pictures into new shards of an archive", epilog=_BEAM_NOTE)
     append.set_defaults(append=True)
     add_encode_arguments(append)
+    add_update_arguments(append, "--update")
     add_task_argument(restore)
     add_restoration_arguments(restore)
     add_format_argument(restore)
@@ -148,8 +150,8 @@ _OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode", "rest
 _OPERATIONS |= {operation: operation for operation in FAMILY_OPERATIONS}
 _PASSED_ON = {
     *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
-    "share_model", "overwrite", "overwrite_foreign", "max_failures", "archive", "append", "shard_size", "watch",
-    "notifications", "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
+    "share_model", "overwrite", "overwrite_foreign", "max_failures", "archive", "append", "update_changed", "keep_old",
+    "shard_size", "watch", "notifications", "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
 }  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 

@@ -55,6 +55,7 @@ class ArchivaeOptions(PipelineOptions):
         parser.add_argument("--archive", action="store_true", help=ARCHIVE_HELP)
         add_watch_arguments(parser)
         parser.add_argument("--append", action="store_true", help="put what is new into new shards of an archive")
+        add_update_arguments(parser)
 
 
 def add_encode_arguments(parser: Any) -> None:
@@ -188,6 +189,23 @@ def add_archive_arguments(parser: Any) -> None:
     )
 
 
+def add_update_arguments(parser: Any, *words: str) -> None:
+    """The options of append alone; ``words``: further spellings of the first, whose short name is an option of Beam's."""
+    parser.add_argument(
+        "--update_changed",
+        "--update-changed",
+        *words,
+        action="store_true",
+        help="append: sources that changed replace their archived pictures, which go for good",
+    )
+    parser.add_argument(
+        "--keep_old",
+        "--keep-old",
+        action="store_true",
+        help="with --update: the earlier version stays in the archive, as NAME~HASH",
+    )
+
+
 def add_decode_arguments(parser: Any) -> None:
     """The options of decode alone."""
     add_format_argument(parser)
@@ -282,6 +300,8 @@ class Settings:
     restoration: Restoration | None
     overwrite_foreign: bool
     max_failures: MaxFailures | None
+    update: bool
+    keep_old: bool
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -308,6 +328,12 @@ class Settings:
             raise UsageError("--watch lists again and again, --notifications is told: choose one of them")
         if own.notifications and own.max_failures is not None:
             raise UsageError("--max-failures does not go with --notifications, a job without an end: leave one out")
+        if own.update_changed and not own.append:
+            raise UsageError(
+                "--update belongs to append: encode redoes changed files by itself, archives of shards grow"
+            )
+        if own.keep_old and not own.update_changed:
+            raise UsageError("--keep-old says what becomes of what --update replaces: give that too, or leave it out")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
@@ -316,7 +342,7 @@ class Settings:
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             share_of(own.sample, "--sample"), own.against or "",
             own.watch, own.notifications or "",
-            _restoration(own), own.overwrite_foreign, max_failures(own),
+            _restoration(own), own.overwrite_foreign, max_failures(own), own.update_changed, own.keep_old,
         )  # fmt: skip
 
     @property

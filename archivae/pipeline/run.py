@@ -19,6 +19,7 @@ from apache_beam.runners.runner import PipelineResult
 
 from archivae.errors import DestinationError, JobError, MaskError, UsageError
 from archivae.models import parse_codec, pick_device
+from archivae.operations.archive_rewrite import finish_rewrite
 from archivae.operations.archive_verify import require_archive
 from archivae.pipeline.archive_job import objects_left, plan_shards, published_before
 from archivae.pipeline.dataflow.gpus import GPUS
@@ -113,6 +114,7 @@ def _run_alone(options: PipelineOptions, settings: Settings, job: Job, hint: str
     """Run a job whose destination is its own for so long."""
     check_destination(job, settings)
     remove_stale_scratch(job.destination, age=0)
+    finish_rewrite(job.destination, job.fence)
     began = time.monotonic()
     shards = plan_shards(job, settings) if settings.archive else None
     if settings.archive and shards is None:

@@ -112,6 +112,9 @@ def pending_round(archive: str, fence: Fence | None = None) -> Round | None:
     That a round was published, but not finished, counts for a job alone that has the destination, and gives its fence.
     """
     plan = read_round(archive)
+    if plan is None and fence is not None:
+        fence.check()
+        clear_own(archive, ROUND)  # what a job wrote last that lost its lease
     if plan is None or not (plan.done or (fence is not None and _is_published(archive, plan))):
         return plan
     end_round(archive, plan, fence)

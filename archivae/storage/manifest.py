@@ -113,11 +113,16 @@ def write_fragment(destination: str, rows: Sequence[ManifestRow]) -> str:
         raise UsageError("expected at least one row for a manifest fragment, found none; write none")
     newest = datetime.fromtimestamp(max(row.written for row in rows), timezone.utc)
     uri = own_path(destination, f"{_FOLDER}/{newest:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex}{_SUFFIX}")
+    write_object(uri, fragment_bytes(rows), scratch=scratch_of(destination))
+    return uri
+
+
+def fragment_bytes(rows: Sequence[ManifestRow]) -> bytes:
+    """A fragment of these rows."""
     table = pa.Table.from_pylist([_encodable(row) for row in rows], schema=SCHEMA)
     sink = io.BytesIO()
     pa.parquet.write_table(table, sink, compression="zstd")
-    write_object(uri, sink.getvalue(), scratch=scratch_of(destination))
-    return uri
+    return sink.getvalue()
 
 
 def read_fragments(destination: str) -> list[str]:

@@ -10,6 +10,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from archivae.operations.archive_pack import pack_shard, publish_round
+from archivae.operations.archive_rewrite import finish_rewrite, follow_manifest
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.storage import ManifestRow
 from archivae.storage.archive_layout import members_folder, shard_number
@@ -75,7 +76,7 @@ class PackShards(beam.PTransform):
             | "Pack" >> beam.Map(_pack, self._job.fence)
             | "Wait for all" >> beam.combiners.Count.Globally()
             | "Whole round" >> beam.Filter(_is_whole, self._job)
-            | "Publish" >> beam.Map(lambda _, fence: publish_round(fence.destination, plan, fence), self._job.fence)
+            | "Publish" >> beam.Map(_publish, plan, self._job.fence)
         )
 
 
@@ -120,6 +121,13 @@ def _written_member(row: ManifestRow) -> Iterator[tuple[int, str]]:
 def _is_whole(what: object, job: Job) -> bool:
     """Not so of a run that was stopped, which left members out; the next one goes on with the round."""
     return job.max_failures is None or not is_stopped(job.destination, job.run)
+
+
+def _publish(packed: int, plan: Round, fence: Fence) -> None:
+    archive = fence.destination
+    moved = publish_round(archive, plan, fence)
+    follow_manifest(archive, fence, moved)
+    finish_rewrite(archive, fence)
 
 
 def _pack(members: tuple[int, Iterable[str]], fence: Fence) -> int:

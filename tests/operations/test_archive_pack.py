@@ -16,8 +16,9 @@ from archivae.operations.archive_pack import pack_shard, publish_round
 from archivae.operations.archive_reindex import reindex
 from archivae.storage import join, own_path, read_object, scratch_of, write_object
 from archivae.storage.archive_index import ArchiveIndex
-from archivae.storage.archive_layout import index_uri, members_folder, shard_uri
-from archivae.storage.archive_plan import pending_round
+from archivae.storage.archive_layout import index_uri, members_folder, packed_uri, shard_uri
+from archivae.storage.archive_plan import next_shard, pending_round
+from archivae.storage.fence import Fence
 from archivae.storage.objects import delete_object
 from tests.archives import NAMES, avae, fingerprints, listed, make_archive, pictures, plan, put_members
 
@@ -252,3 +253,32 @@ def test_there_is_nothing_to_reindex(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="found none"):
         reindex(str(tmp_path))
     assert not list(listed([])) and own_path(str(tmp_path), "x")
+
+
+def test_a_shard_is_never_replaced(place: str) -> None:
+    """Another's under its number stays; the same bytes count as written."""
+    made = plan(place, [["a"], ["b"]])
+    put_members(place, 0, {"a": avae(1)})
+    put_members(place, 1, {"b": avae(2)})
+    write_object(shard_uri(place, 0), b"another's", scratch=scratch_of(place))
+    assert pack_shard(place, 0, ["a"]) == 1
+    assert read_object(shard_uri(place, 0)) == b"another's"
+    with tarfile.open(fileobj=io.BytesIO(read_object(shard_uri(place, 2)))) as file:
+        assert file.getnames() == ["a.avae"]
+    assert pack_shard(place, 1, ["b"]) == 1
+    before = fingerprints(place)["shard-00001.tar"]
+    delete_object(packed_uri(place, 1))
+    put_members(place, 1, {"b": avae(2)})
+    assert pack_shard(place, 1, ["b"]) == 1
+    assert fingerprints(place)["shard-00001.tar"] == before
+    assert publish_round(place, made) == {0}
+    assert [(row.name, row.shard) for row in ArchiveIndex(index_uri(place)).rows()] == [("a", 2), ("b", 1)]
+
+
+def test_a_plan_that_is_over_counts_no_more(place: str) -> None:
+    """As of a job that slept between its last look at the lease and writing its plan."""
+    make_archive(place, [{"a": avae(1)}])
+    plan(place, [["b"]], first=0)
+    assert pending_round(place, Fence(place)) is None
+    assert fingerprints(place).keys() == {"shard-00000.tar", "_archivae/index.parquet"}
+    assert next_shard(place) == 1
