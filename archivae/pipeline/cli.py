@@ -58,12 +58,13 @@ from archivae.pipeline.scheduling import command as scheduling
 from archivae.pipeline.summary import Summary, print_summary
 from archivae.pipeline.watch import keep_watching
 from archivae.storage import read_object
+from archivae.storage.full_disk import is_disk_full
 
 GOOD, DEAD_LETTERS, BAD_USAGE = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; its exit code: 0 all well, 1 something in the dead letters or damaged, 2 bad usage."""
+    """Run the command; its exit code: 0 all well, 1 something in the dead letters or damaged, 2 bad usage or no end."""
     logging.basicConfig(level=logging.ERROR)
     parser = build_parser()
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
@@ -263,4 +264,9 @@ def _report_errors(work, *arguments) -> int:  # type: ignore[no-untyped-def]
         return int(work(*arguments))
     except ArchivaeError as error:
         print(f"archivae: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        print(f"archivae: {error}: make room on the disk, then run again: what is done is skipped", file=sys.stderr)
         return BAD_USAGE

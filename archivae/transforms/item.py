@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from archivae.errors import DiskFullError
 from archivae.images.notes import NO_NOTES, Notes
 from archivae.storage import StoredObject
 from archivae.storage.full_disk import is_disk_full
@@ -71,9 +72,11 @@ class Item:
     seconds: float = 0.0
 
     def failed(self, step: str, error: Exception) -> Item:
-        """The item after ``error``; its bytes are let go. Of a full disk no item fails: ``error`` goes on, to end the job."""
-        if is_disk_full(error):
+        """The item after ``error``; its bytes are let go. Of a full disk no item fails: DiskFullError, which ends the job."""
+        if isinstance(error, DiskFullError):
             raise error
+        if is_disk_full(error):
+            raise DiskFullError(f"no space left on a disk while working on {self.source.uri}: {error}") from error
         failure = Failure(step, type(error).__name__, str(error) or repr(error))
         return replace(self, status="failed", failure=failure, data=b"")
 

@@ -96,7 +96,9 @@ def test_a_target_is_known_by_what_was_written_there_last() -> None:
     assert item.replaces is None, "there is nothing to replace"
     (item,) = settled("a.bmp.avae", rows=(made,), outputs=("a.png",), job=DECODE)
     assert item.failure is not None and "/source/a.png.avae" in item.failure.reason
-    (item,) = settled("a.png.avae", rows=(replace(made, archive="/moved/since/ba.png"),), outputs=("a.png",), job=DECODE)
+    (item,) = settled(
+        "a.png.avae", rows=(replace(made, archive="/moved/since/ba.png"),), outputs=("a.png",), job=DECODE
+    )
     assert item.replaces is None
 
 
