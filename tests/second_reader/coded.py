@@ -17,7 +17,7 @@ from archivae.images.orienting import turned_upright
 from tests.profiles import DISPLAY_P3, rgb_profile
 from tests.samples import photo
 from tests.second_reader.case import Case, made_from
-from tests.second_reader.tiffs import HEIGHT, WIDTH, samples
+from tests.second_reader.tiffs import samples
 from tests.second_reader.tools import by_djpeg, by_opj, by_vips, ran
 
 # AVIF with colour at full resolution: decoders fill up the rest in ways of their own.

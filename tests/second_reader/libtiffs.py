@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from archivae.images.orienting import turned_upright
+from tests.samples import photo
 from tests.second_reader.case import Case, made_from
 from tests.second_reader.tiffs import samples, written
 from tests.second_reader.tools import by_libtiff, by_vips, ran
-from tests.samples import photo
 
 
 def libtiffs() -> Iterator[Case]:
@@ -27,10 +27,9 @@ def _copied(data: bytes, *options: str) -> bytes:
 def _fax() -> Iterator[Case]:
     values = samples("bool", 1)
     for codec, white_is_zero, orientation in itertools.product(("g3:1d", "g3:2d", "g4"), (False, True), (1, 6)):
-        data = _copied(
-            written(values, photometric="miniswhite" if white_is_zero else "minisblack", extratags=[(274, 3, 1, orientation, True)]),
-            "-c", codec, "-r", "10",
-        )  # fmt: skip
+        photometric = "miniswhite" if white_is_zero else "minisblack"
+        plain = written(values, photometric=photometric, extratags=[(274, 3, 1, orientation, True)])
+        data = _copied(plain, "-c", codec, "-r", "10")
         seen = (~values if white_is_zero else values).astype(np.uint8) * 255
         truth = made_from(np.ascontiguousarray(turned_upright(seen, orientation)))
         name = f"TIFF {codec}{' white is zero' if white_is_zero else ''} orientation {orientation}"

@@ -32,7 +32,7 @@ def cropped(raster: Raster, data: bytes) -> Raster:
     wide, high, right, down = aperture
     left, top = right + Fraction(width - 1, 2) - (wide - 1) / 2, down + Fraction(height - 1, 2) - (high - 1) / 2
     sides = (left, top, wide, high)
-    inside = 0 <= left and 0 <= top and left + wide <= width and top + high <= height and wide >= 1 and high >= 1
+    inside = left >= 0 and top >= 0 and left + wide <= width and top + high <= height and wide >= 1 and high >= 1
     if not inside or any(side.denominator != 1 for side in sides):
         raise UnsupportedPictureError(
             f"an aperture of {wide} x {high} at {left}, {top} of {width} x {height}: convert it"
