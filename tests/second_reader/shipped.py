@@ -56,4 +56,4 @@ def _other(frame: bytes) -> Truth | None:
 
 def _signed(data: bytes) -> np.ndarray:
     """opj_decompress writes signed samples shifted up by half their range."""
-    return by_opj(data).astype(np.int16) - np.int16(1 << (data[42] & 0x7F))
+    return (by_opj(data).astype(np.int32) - (1 << (data[42] & 0x7F))).astype(np.int16)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-COMMANDS = ("tiff2rgba", "tiffcp", "rgb2ycbcr", "djpeg", "cjpeg", "opj_compress", "opj_decompress")
+COMMANDS = ("tiff2rgba", "tiffcp", "djpeg", "cjpeg", "opj_compress", "opj_decompress")
 """Of Debian's libtiff-tools, libjpeg-turbo-progs and libopenjp2-tools."""
 
 
