@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archivae.errors import DamagedPictureError, UnsupportedPictureError
+from archivae.images.notes import lost
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.frames import OpenFrame, read_frames
-from archivae.images.readers.jpeg_damage import damage_of
-from archivae.images.readers.jpeg_segments import START_OF_FRAME, Layout, extended_xmp, layout
+from archivae.images.readers.jpeg_damage import damage_of, is_checkable
+from archivae.images.readers.jpeg_segments import START_OF_FRAME, Layout, bare, extended_xmp, layout
 from archivae.images.readers.modes import load_raster
 
+_UNCHECKED = "certainty that no data are damaged, which can't be checked at such a subsampling"
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 _JPEG_LS = 0xF7
 
@@ -39,6 +41,8 @@ def read_jpeg(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         damage = damage or damage_of(data, picture)
         if damage and not options.tolerant:
             raise DamagedPictureError(f"decoding JPEG failed: {damage}; look for another copy, or read it --tolerant")
+        if not is_checkable(bare(data, picture)):
+            raster = replace(raster, notes=raster.notes + lost(_UNCHECKED))
         xmp = extended_xmp(data, picture)
         return (replace(raster, metadata=replace(raster.metadata, xmp=xmp)) if xmp else raster), damage
 
