@@ -25,6 +25,6 @@ def pack_jpeg(data: bytes) -> bytes | None:
 def unpack_jpeg(packed: bytes) -> bytes:
     """The JPEG file. CorruptBitstreamError for damage, and for a JPEG XL file that rebuilds none."""
     try:
-        return bytes(imagecodecs.jpegxl_decode_jpeg(packed))
+        return bytes(imagecodecs.jpegxl_decode_jpeg(packed, numthreads=1))
     except (imagecodecs.JpegxlError, ValueError) as error:
         raise CorruptBitstreamError(f"a packed JPEG is damaged: {error}; the file is altered") from error

@@ -20,7 +20,7 @@ _SIGNATURES = {
     "GIF": rb"GIF8[79]a",
     "TIFF": rb"II[\x2a\x2b]\x00|MM\x00[\x2a\x2b]",
     "BMP": rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00",
-    "PPM": rb"P[1-6f]\s[\s\d#]",
+    "PPM": rb"P[1-6fF]\s[\s\d#]",
     "JPEG2000": rb"\xff\x4f\xff\x51|\x00\x00\x00\x0cjP  \r\n\x87\n",
     "JPEG XL": rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n",
     "HEIF": rb".{4}ftyp(?:hei[cmsx]|hev[cx]|mif1|msf1)",

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from archivae.images.readers.jpeg_xl_header import boxes, size_and_bits
 from PIL import ExifTags, Image
 
 from archivae.errors import DamagedPictureError, PictureTooLargeError, UnsupportedPictureError
 from archivae.images import ReadOptions, open_picture
-from archivae.images.readers.jpeg_xl_header import boxes, size_and_bits
 
 JXL_START = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
 

@@ -13,7 +13,6 @@ from archivae.images.leftovers.bmp import bmp_leftovers, bmp_resolution
 from archivae.images.leftovers.gif import gif_leftovers
 from archivae.images.leftovers.heif import heif_leftovers
 from archivae.images.leftovers.jpeg import jpeg_leftovers, jpeg_resolution
-from archivae.images.leftovers.jpeg2000 import jpeg2000_leftovers
 from archivae.images.leftovers.light import exr_leftovers, hdr_leftovers
 from archivae.images.leftovers.netpbm import netpbm_leftovers
 from archivae.images.leftovers.png import png_leftovers, png_resolution
@@ -39,7 +38,7 @@ LEFTOVERS: dict[str, Leftovers] = {
     "TIFF": _named_by_reader,
     "BMP": bmp_leftovers,
     "PPM": netpbm_leftovers,
-    "JPEG2000": jpeg2000_leftovers,
+    "JPEG2000": _named_by_reader,
     "JPEG XL": _named_by_reader,
     "HEIF": heif_leftovers,
     "DICOM": _named_by_reader,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from archivae.images.picture import Rasters, ReadOptions
+from archivae.images.readers.bmp import read_bmp
 from archivae.images.readers.dicom import read_dicom
 from archivae.images.readers.heif import read_heif
 from archivae.images.readers.jpeg import read_jpeg
@@ -16,7 +17,7 @@ from archivae.images.readers.jpeg2000 import read_jpeg2000
 from archivae.images.readers.jpeg_xl import read_jpeg_xl
 from archivae.images.readers.light import read_exr, read_hdr
 from archivae.images.readers.netpbm import read_netpbm
-from archivae.images.readers.plain import read_avif, read_bmp, read_gif, read_webp
+from archivae.images.readers.plain import read_avif, read_gif, read_webp
 from archivae.images.readers.png import read_png
 from archivae.images.readers.tiff import read_tiff
 

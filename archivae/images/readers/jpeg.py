@@ -14,14 +14,20 @@ from archivae.images.readers.modes import load_raster
 
 _UNCHECKED = "certainty that no data are damaged, which can't be checked at such a subsampling"
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+_JPEG_LS = 0xF7
 
 
 def read_jpeg(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     """DamagedPictureError for whatever libjpeg warns of.
 
-    UnsupportedPictureError for 12 bits a sample and for lossless JPEG, which Pillow's libjpeg doesn't decode.
+    UnsupportedPictureError for 12 bits a sample and for lossless JPEG and JPEG-LS, which Pillow's libjpeg doesn't decode.
     """
-    process, bits = _frame_header(data, layout(data))
+    picture = layout(data)
+    if any(segment.marker == _JPEG_LS for segment in picture.segments):
+        raise UnsupportedPictureError(
+            "expected a lossy JPEG, found a JPEG-LS (ITU-T T.87); convert it or keep it aside"
+        )
+    process, bits = _frame_header(data, picture)
     if bits > 8:
         raise UnsupportedPictureError(f"expected 8 bits a sample, found a {bits}-bit JPEG; convert it or keep it aside")
     if process in _LOSSLESS:

@@ -23,6 +23,8 @@ def read_jpeg2000(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters
     bits = _check_kind(header)
     try:
         samples = np.atleast_3d(imagecodecs.jpeg2k_decode(data))
+    except NotImplementedError as error:
+        raise UnsupportedPictureError(f"a JPEG 2000 that isn't decoded: {error}; convert it") from error
     except (imagecodecs.Jpeg2kError, ValueError) as error:
         raise DamagedPictureError(f"decoding JPEG2000 failed: {error}") from error
     if samples.shape[:2] != (header.height, header.width) or samples.shape[2] != header.channels:

@@ -14,12 +14,14 @@ from archivae.images.picture import Colours
 _START = b"\xff\x4f\xff\x51"  # SOC, SIZ
 _SIZES, _COMPONENTS = 8, 40  # offsets from the start: the reference grid; how many components, then 3 bytes of each
 _COMMENT, _TILE = 0xFF64, 0xFF90
+_END = b"\xff\xd9"
 _TEXT = 1  # of a comment, by ISO 8859-15
 _ENCODERS = re.compile(r"Created by OpenJPEG version [\d.]+")
 _CONTAINER = b"jP  "
 
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
+_USES = {"b14bf8bd083d4b43a5ae8cd7d5a6ce03": "GeoJP2", "33c7a4d2b81d4723a0baf1a3e097ad38": "IPTC"}
 _STRUCTURAL = (b"jP  ", b"ftyp", b"jp2h", b"jp2c", b"rreq", b"free")
 _STRUCTURAL_IN_HEADER = (b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef")
 _ENUMERATED: dict[int, Colours] = {16: "rgb", 17: "grey", 18: "rgb", 12: "cmyk"}
@@ -58,8 +60,12 @@ def jpeg2000_header(data: bytes) -> Jpeg2000Header:
     try:
         start = data.index(_START)
         header = _of_codestream(data, start)
-        for name, body in _boxes(data) if data[4:8] == _CONTAINER else ():
+        boxes = list(_boxes(data)) if data[4:8] == _CONTAINER else []
+        for name, body in boxes:
             _take(header, name, body)
+        further = sum(name == b"jp2c" for name, _ in boxes) - 1
+        if further > 0:
+            header.notes += lost(f"{further} further codestreams")
     except (struct.error, ValueError, IndexError) as error:
         raise DamagedPictureError("decoding JPEG2000 failed: its header is damaged or cut short") from error
     return header
@@ -78,6 +84,9 @@ def _of_codestream(data: bytes, start: int) -> Jpeg2000Header:
         any(step > 1 for step in (*across, *down)),
     )
     header.notes = _comments(data, start + 2)
+    end = data.rfind(_END)
+    if data.startswith(_START) and end >= 0 and data[end + 2 :].strip(b"\0"):
+        header.notes += lost(f"{len(data) - end - 2:,} bytes after the picture")
     return header
 
 
@@ -119,7 +128,8 @@ def _take(header: Jpeg2000Header, name: bytes, body: bytes) -> None:
     elif name == b"uuid" and body[:16] == _EXIF and not header.exif:
         header.exif = body[16:].removeprefix(b"Exif\0\0")
     elif name == b"uuid":
-        header.notes += lost(f"uuid box {body[:16].hex()}")
+        use = _USES.get(body[:16].hex(), body[:16].hex())
+        header.notes += lost(f"uuid box ({use})")
     elif name not in _STRUCTURAL:
         header.notes += lost(f"{name.decode('latin-1').strip()} box")
 

@@ -16,9 +16,13 @@ _GAP = rb"(?:\s+|\s*#[^\r\n]*[\r\n])+"
 _HEADER = re.compile(rb"P([1-6])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)(?:" + _GAP + rb"(\d+))?\s")
 _CHANNELS = {2: 1, 5: 1, 3: 3, 6: 3}
 _BINARY = 5  # from this kind on
+_FLOATS = re.compile(rb"P([fF])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s")
 
 
 def read_netpbm(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
+    floats = _FLOATS.match(data)
+    if floats is not None:
+        return _float(data, floats, options, max_pixels)
     header = _HEADER.match(data)
     kind = int(header[1]) if header else 0
     largest = int(header[4] or 1) if header and kind in _CHANNELS else 1 if kind in (1, 4) else 255
@@ -51,3 +55,17 @@ def _deep(
         raise DamagedPictureError(f"expected samples of 0 to {largest}, found up to {int(samples.max())}")
     raster = Raster(samples.astype(np.uint16).reshape(shape), "grey" if shape[2] == 1 else "rgb", largest=largest)
     return Rasters(raster, damage=damage)
+
+
+def _float(data: bytes, header: re.Match[bytes], options: ReadOptions, max_pixels: int) -> Rasters:
+    """PFM: the lowest row first, little endian where the scale is negative."""
+    height, width, channels = int(header[3]), int(header[2]), 3 if header[1] == b"F" else 1
+    check_size(height, width, max_pixels)
+    size = 4 * height * width * channels
+    body = data[header.end() : header.end() + size]
+    damage = f"expected {size:,} bytes of samples, found {len(body):,}" if len(body) < size else ""
+    if damage and not options.tolerant:
+        raise DamagedPictureError(f"decoding PPM failed: {damage}; the file is cut short")
+    order = "<" if header[4].startswith(b"-") else ">"
+    samples = np.frombuffer(body.ljust(size, b"\0"), f"{order}f4").reshape(height, width, channels)[::-1]
+    return Rasters(Raster(samples.astype(np.float32), "grey" if channels == 1 else "rgb"), damage=damage)

@@ -1,10 +1,11 @@
-"""Formats that Pillow reads by itself: WebP, AVIF, GIF, BMP."""
+"""Formats that Pillow reads by itself: WebP, AVIF, GIF."""
 
 from __future__ import annotations
 
 import re
 
 from archivae.images.picture import Raster, Rasters, ReadOptions
+from archivae.images.readers.aperture import cropped
 from archivae.images.readers.colour_numbers import boxed_numbers, taken_as_srgb
 from archivae.images.readers.frames import OpenFrame, read_frames
 from archivae.images.readers.modes import load_raster
@@ -22,21 +23,13 @@ def read_gif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     return read_frames(data, "GIF", options, max_pixels, load_raster)
 
 
-def read_bmp(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
-    def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
-        image = open_frame()
-        return load_raster(lambda: image, options, largest=1 if image.mode == "1" else 255)
-
-    return read_frames(data, "BMP", options, max_pixels, to_raster)
-
-
 def read_avif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     """Deeper samples come in 8 bits; colours that only numbers tell of, not a profile, as if they were sRGB's: noted."""
     bits = avif_bits(data)
 
     def to_raster(open_frame: OpenFrame, options: ReadOptions) -> tuple[Raster, str]:
         raster, damage = load_raster(open_frame, options, bits=bits, largest=2**bits - 1)
-        return taken_as_srgb(raster, boxed_numbers(data)), damage
+        return cropped(taken_as_srgb(raster, boxed_numbers(data)), data), damage
 
     return read_frames(data, "AVIF", options, max_pixels, to_raster)
 

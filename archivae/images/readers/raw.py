@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, ImageFile
 
+_FORMATS = ("BMP", "PPM")
+"""Others that Pillow calls raw are decoded by the library behind it: their bytes are no samples."""
 _CHANNELS = {"L": 1, "RGB": 3, "BGR": 3}
 
 
@@ -16,7 +18,12 @@ def samples_in_place(image: ImageFile.ImageFile) -> np.ndarray | None:
 
     None where its samples are compressed, scattered, cut short or of another layout, or are to be turned upright.
     """
-    if not image.tile or not isinstance(image.fp, io.BytesIO) or image.mode not in ("L", "RGB"):
+    if (
+        image.format not in _FORMATS
+        or not image.tile
+        or not isinstance(image.fp, io.BytesIO)
+        or image.mode not in ("L", "RGB")
+    ):
         return None
     first = image.tile[0]
     arguments: Any = first.args if isinstance(first.args, tuple) else (first.args, 0, 1)

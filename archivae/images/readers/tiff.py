@@ -14,10 +14,11 @@ from archivae.images.orienting import turned_upright
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.tiff_colours import raster_of
 from archivae.images.readers.tiff_extents import unreferenced
-from archivae.images.readers.tiff_layout import layout_of
+from archivae.images.readers.tiff_layout import YCBCR, layout_of
 from archivae.images.readers.tiff_libtiff import is_libtiffs, libtiff_raster
 from archivae.images.readers.tiff_samples import stored_samples
-from archivae.images.readers.tiff_tags import directory_metadata, lost_tags, orientation_of
+from archivae.images.readers.tiff_tags import check_layout_tags, directory_metadata, lost_tags, orientation_of
+from archivae.images.readers.tiff_ycbcr import ycbcr_raster
 from archivae.images.sizes import check_size
 
 _NEW_SUBFILE_TYPE, _DNG_VERSION = 254, 50706
@@ -34,7 +35,7 @@ def read_tiff(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         if not count:
             raise DamagedPictureError("decoding TIFF failed: the file has no page, or is cut before its first")
         wished = range(count if options.frames == "all" else 1)
-        first = file.pages[0]
+        first: Any = file.pages[0]
         check_size(first.imagelength, first.imagewidth, max_pixels, len(wished))
         read = [_read_page(data, file.pages[index], options, max_pixels) for index in wished]
     rasters = [raster for raster, _ in read]
@@ -50,13 +51,17 @@ def _read_page(data: bytes, page: Any, options: ReadOptions, max_pixels: int) ->
     """One page, upright; the text says what is damaged."""
     check_size(page.imagelength, page.imagewidth, max_pixels)
     _check_kind(page)
+    check_layout_tags(data, page)
     layout, turn = layout_of(page), orientation_of(page)
     if is_libtiffs(layout):
         raster, damage = libtiff_raster(data, page, layout, options)
     else:
         _check_bytes(page, max_pixels)
-        samples, damage = stored_samples(data, page, layout.wanted, options.tolerant)
-        raster = raster_of(samples, layout, page)
+        if layout.photometric == YCBCR:
+            raster, damage = ycbcr_raster(data, page, options.tolerant)
+        else:
+            samples, damage = stored_samples(data, page, layout.wanted, options.tolerant)
+            raster = raster_of(samples, layout, page)
         alpha = None if raster.alpha is None else turned_upright(raster.alpha, turn)
         raster = replace(raster, samples=turned_upright(raster.samples, turn), alpha=alpha)
     metadata = directory_metadata(data, page)

@@ -34,9 +34,7 @@ def raster_of(stored: np.ndarray, layout: Layout, page: Any) -> Raster:
 
     UnsupportedPictureError for samples whose meaning isn't known.
     """
-    samples = _typed(stored, layout)
-    if layout.photometric == WHITE_IS_ZERO:
-        samples.values = _inverted(samples, layout)
+    samples = _typed(_inverted(stored, layout) if layout.photometric == WHITE_IS_ZERO else stored, layout)
     alpha = None if layout.alpha is None else samples.values[:, :, -1]
     colours = samples.values[:, :, : layout.channels]
     if layout.premultiplied and alpha is not None:
@@ -92,14 +90,15 @@ def _same_values(floats: np.ndarray, stored: np.ndarray) -> bool:
     return True
 
 
-def _inverted(samples: _Samples, layout: Layout) -> np.ndarray:
-    """White is zero: colours the other way round, alpha as it is."""
-    if samples.values.dtype.kind != "u":
+def _inverted(stored: np.ndarray, layout: Layout) -> np.ndarray:
+    """White is zero: grey the other way round, alpha as it is."""
+    if stored.dtype.kind not in "bu":
         raise UnsupportedPictureError(
-            f"a TIFF of {samples.values.dtype} in which white is zero, which has no full scale: convert it first"
+            f"a TIFF of {stored.dtype} samples in which white is zero, which have no full scale: convert it first"
         )
-    inverted = samples.values.copy()
-    np.subtract(samples.values.dtype.type(samples.largest), inverted[:, :, :1], out=inverted[:, :, :1])
+    inverted = stored.copy()
+    grey = inverted[:, :, :1]
+    np.bitwise_xor(grey, stored.dtype.type(layout.largest), out=grey)  # of a full scale of ones: largest - grey
     return inverted
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archivae.errors import UnsupportedPictureError
+from archivae.errors import DamagedPictureError, UnsupportedPictureError
 from archivae.images.picture import CHANNELS, Colours
 
 BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 259, 262, 277, 338, 339
@@ -66,6 +66,8 @@ def layout_of(page: Any) -> Layout:
     photometric, samples = _number(tags, PHOTOMETRIC, -1), _number(tags, SAMPLES, 1)
     if len(set(bits)) > 1 or len(set(formats)) > 1:
         raise UnsupportedPictureError(f"a TIFF whose samples differ in type ({bits} bits): convert it or keep it aside")
+    if photometric < 0:
+        raise DamagedPictureError("decoding TIFF failed: no tag says what its samples mean (PhotometricInterpretation)")
     if photometric not in _COLOURS:
         found = _OTHERS.get(photometric, f"photometric interpretation {photometric}")
         raise UnsupportedPictureError(f"a TIFF of {found}, which isn't coded yet: convert it or keep it aside")

@@ -6,11 +6,13 @@ Every tag is looked at, by an allow-list, and every byte: what no directory poin
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import tifffile
 from PIL import ExifTags, Image
 
+from archivae.errors import DamagedPictureError
 from archivae.images.metadata import TIFF_DESCRIPTIVE, Metadata, tiff_exif
 from archivae.images.notes import Notes, lost
 
@@ -43,28 +45,36 @@ def orientation_of(page: Any) -> int:
 
 def lost_tags(data: bytes, page: Any, metadata: Metadata) -> Notes:
     """The names of the tags that are neither carried nor structural."""
-    names = [_name(tag) for tag in page.tags if tag.code not in _CARRIED | _STRUCTURAL]
-    unread = _entries(data, page) - len(page.tags)
-    if unread > 0:
-        names.append(f"{unread} TIFF tags that can't be read")
+    names = [_name(tag.code) for tag in page.tags if tag.code not in _CARRIED | _STRUCTURAL]
+    names += [f"{_name(code)}, which can't be read" for code in _unread(data, page)]
     carried = {EXIF: metadata.exif, GPS: metadata.exif, ICC: metadata.icc, XMP: metadata.xmp, IPTC: metadata.iptc}
-    names += [_name(page.tags[code]) for code, block in carried.items() if code in page.tags and not block]
+    names += [_name(code) for code, block in carried.items() if code in page.tags and not block]
     names += _within_exif(metadata.exif)
     if len(names) > _NAMED:
         names = [*names[:_NAMED], f"{len(names) - _NAMED} more TIFF tags"]
     return lost(*names)
 
 
-def _name(tag: Any) -> str:
-    known = tifffile.TIFF.TAGS.get(tag.code)
-    return f"TIFF tag {tag.code}" + (f" ({known})" if known else "")
+def check_layout_tags(data: bytes, page: Any) -> None:
+    """DamagedPictureError where a tag that lays out the pixels can't be read: its default is another picture's."""
+    broken = [code for code in _unread(data, page) if code in _STRUCTURAL]
+    if broken:
+        raise DamagedPictureError(f"decoding TIFF failed: {_name(broken[0])} is damaged")
 
 
-def _entries(data: bytes, page: Any) -> int:
-    """How many tags the directory has, read or not."""
-    size = 8 if page.parent.is_bigtiff else 2
-    order = "little" if page.parent.byteorder == "<" else "big"
-    return int.from_bytes(data[page.offset : page.offset + size], order)
+def _name(code: int) -> str:
+    known = tifffile.TIFF.TAGS.get(int(code), None)
+    return f"TIFF tag {code}" + (f" ({known})" if known else "")
+
+
+def _unread(data: bytes, page: Any) -> list[int]:
+    """Codes of tags that stand in the directory and that tifffile passed over."""
+    big, order = page.parent.is_bigtiff, page.parent.byteorder
+    (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", data, page.offset)
+    first, size = page.offset + (8 if big else 2), 20 if big else 12
+    places = range(first, min(first + count * size, len(data) - 1), size)
+    codes = [struct.unpack_from(f"{order}H", data, at)[0] for at in places]
+    return sorted(set(codes) - {tag.code for tag in page.tags})
 
 
 def _block(data: bytes, page: Any, code: int) -> bytes:
