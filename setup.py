@@ -37,6 +37,7 @@ setup(
         "apache-beam>=2.77,<3",
         *GOOGLE,
         "google-crc32c",
+        "imagecodecs",
         "matplotlib",
         "numba",
         "numpy",
@@ -48,6 +49,7 @@ setup(
         "rich",
         "safetensors",
         "scipy",
+        "tifffile",
         "torch>=2.13",
     ],
     extras_require={
@@ -55,8 +57,6 @@ setup(
         "benchmarks": ["bm3d", "opencv-python-headless"],
         "train": ["tensorboard"],
         "heic": ["pillow-heif"],
-        "jxl": ["pillow-jxl-plugin"],
-        "tiff": ["tifffile"],
         "tfio": ["tensorflow-cpu==2.16.2", "tensorflow-io==0.37.1"],  # no other pair's operations load
         # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
         "yaml": ["docstring-parser", "jinja2", "jsonschema", "pandas", "pyyaml"],
@@ -71,13 +71,13 @@ setup(
             "mypy",
             "pandas",
             "pillow-heif",
-            "pillow-jxl-plugin",
+            "pydicom",  # its test files
             "pytest",
             "pytest-xdist",
             "python-hcl2",
+            "pyvips[binary]",
             "ruff",
             "tensorboard",
-            "tifffile",
             "webdataset",
         ],
     },

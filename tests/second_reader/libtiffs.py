@@ -1,4 +1,4 @@
-"""TIFFs that libtiff decodes for us: fax, JPEG, chroma of its own resolution, made by libtiff's own tools."""
+"""TIFFs that libtiff decodes for us: fax, JPEG, chroma of its own resolution, made by libtiff's tools or by hand."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
+from PIL import Image
 
 from archivae.images.orienting import turned_upright
 from tests.samples import photo
 from tests.second_reader.case import Case, made_from
-from tests.second_reader.tiffs import samples, written
+from tests.second_reader.tiffs import HEIGHT, WIDTH, raw_tiff, samples, written
 from tests.second_reader.tools import by_libtiff, by_vips, ran
 
 
@@ -27,10 +28,9 @@ def _copied(data: bytes, *options: str) -> bytes:
 def _fax() -> Iterator[Case]:
     values = samples("bool", 1)
     for codec, white_is_zero, orientation in itertools.product(("g3:1d", "g3:2d", "g4"), (False, True), (1, 6)):
-        data = _copied(
-            written(values, photometric="miniswhite" if white_is_zero else "minisblack", extratags=[(274, 3, 1, orientation, True)]),
-            "-c", codec, "-r", "10",
-        )  # fmt: skip
+        photometric = "miniswhite" if white_is_zero else "minisblack"
+        plain = written(values, photometric=photometric, extratags=[(274, 3, 1, orientation, True)])
+        data = _copied(plain, "-c", codec, "-r", "10")
         seen = (~values if white_is_zero else values).astype(np.uint8) * 255
         truth = made_from(np.ascontiguousarray(turned_upright(seen, orientation)))
         name = f"TIFF {codec}{' white is zero' if white_is_zero else ''} orientation {orientation}"
@@ -71,10 +71,20 @@ def _jpeg() -> Iterator[Case]:
 
 
 def _ycbcr() -> Iterator[Case]:
-    data = written(photo(64, 96), photometric="rgb")
-    for across, down, codec in itertools.product("124", "124", ("none", "lzw", "packbits")):
-        try:
-            made = ran("rgb2ycbcr", data, ".tif", ".tif", "-h", across, "-v", down, "-c", codec, "{in}", "{out}")
-        except Exception:  # a combination that the tool doesn't write
-            continue
-        yield Case(f"TIFF YCbCr {across}x{down} {codec}", made, by_libtiff, within=2)
+    """Uncompressed, or LZW by tiffcp: units of the brightness of ``across`` x ``down`` pixels and their colour."""
+    rgb = photo(HEIGHT - HEIGHT % 4, WIDTH - WIDTH % 4)
+    planes = np.asarray(Image.fromarray(rgb).convert("YCbCr"))
+    height, width = rgb.shape[:2]
+    for across, down in itertools.product((1, 2, 4), (1, 2, 4)):
+        units = planes[:, :, 0].reshape(height // down, down, width // across, across).transpose(0, 2, 1, 3)
+        colours = planes[::down, ::across, 1:]
+        body = np.concatenate([units.reshape(*colours.shape[:2], -1), colours], axis=2).tobytes()
+        fields = {
+            256: (width,), 257: (height,), 278: (height,), 258: (8, 8, 8), 262: (6,), 277: (3,), 284: (1,),
+            530: (across, down),
+        }  # fmt: skip
+        data = raw_tiff(fields, body)
+        whole = np.dstack([planes[:, :, 0], colours.repeat(down, axis=0).repeat(across, axis=1)])
+        truth = made_from(np.asarray(Image.fromarray(whole, "YCbCr").convert("RGB")))
+        yield Case(f"TIFF YCbCr {across}x{down}", data, truth, within=3)
+        yield Case(f"TIFF YCbCr {across}x{down} cut", data[: len(body) // 2] + data[len(body) :], truth, broken=True)

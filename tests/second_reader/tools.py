@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-COMMANDS = ("tiff2rgba", "tiffcp", "rgb2ycbcr", "djpeg", "cjpeg", "opj_compress", "opj_decompress")
+COMMANDS = ("tiff2rgba", "tiffcp", "djpeg", "cjpeg", "opj_compress", "opj_decompress")
 """Of Debian's libtiff-tools, libjpeg-turbo-progs and libopenjp2-tools."""
 
 
@@ -43,8 +43,11 @@ def by_djpeg(data: bytes) -> np.ndarray:
 
 
 def by_opj(data: bytes) -> np.ndarray:
+    """Unsigned samples; it writes those of 9 to 15 bits scaled to 16."""
     ending = ".jp2" if data[4:8] == b"jP  " else ".j2k"
-    return pixels(ran("opj_decompress", data, ending, ".png", "-i", "{in}", "-o", "{out}"))
+    values = pixels(ran("opj_decompress", data, ending, ".png", "-i", "{in}", "-o", "{out}"))
+    bits = (data[data.index(b"\xff\x4f\xff\x51") + 42] & 0x7F) + 1
+    return values >> (16 - bits) if values.itemsize > 1 else values
 
 
 def by_libtiff(data: bytes) -> np.ndarray:

@@ -5,6 +5,7 @@ Found by allow-list: each part of a file that isn't known to be in its rasters, 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -54,9 +55,20 @@ _RESOLUTIONS: dict[str, Callable[[bytes], Resolution | None]] = {
 """What a format says of its size beside EXIF."""
 
 
+def _names(data: bytes, kind: str, rasters: Rasters) -> list[str]:
+    """What is lost, as far as a damaged file can be looked through."""
+    names = []
+    try:
+        for name in LEFTOVERS[kind](data, rasters):
+            names.append(name)
+    except (struct.error, IndexError, KeyError, ValueError):
+        names.append("whatever else stands beside the pixels, which is damaged")
+    return names
+
+
 def with_leftovers(data: bytes, kind: str, rasters: Rasters) -> Rasters:
     """``rasters``, the first with notes of what of the file is in none, and with its resolution in EXIF."""
-    names = list(LEFTOVERS[kind](data, rasters))
+    names = _names(data, kind, rasters)
     metadata = rasters.first.metadata
     told = _RESOLUTIONS[kind](data) if kind in _RESOLUTIONS else None
     if told is not None:

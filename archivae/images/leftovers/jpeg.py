@@ -161,7 +161,7 @@ def _name(marker: int, body: bytes) -> str:
     if known:
         return f"{segment} segment ({known})"
     name = body[:_NAME_BYTES].partition(b"\x00")[0]
-    if len(name) >= 2 and all(32 < byte < 127 for byte in name):
+    if len(name) >= 2 and all(32 <= byte < 127 for byte in name):
         return f"{segment} segment ({name.decode('ascii')})"
     return f"{segment} segment of {len(body):,} bytes"
 

@@ -5,21 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archivae.errors import DamagedPictureError, UnsupportedPictureError
+from archivae.images.notes import lost
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.frames import OpenFrame, read_frames
-from archivae.images.readers.jpeg_damage import damage_of
-from archivae.images.readers.jpeg_segments import START_OF_FRAME, Layout, extended_xmp, layout
+from archivae.images.readers.jpeg_damage import damage_of, is_checkable
+from archivae.images.readers.jpeg_segments import START_OF_FRAME, Layout, bare, extended_xmp, layout
 from archivae.images.readers.modes import load_raster
 
+_UNCHECKED = "certainty that no data are damaged, which can't be checked at such a subsampling"
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+_JPEG_LS = 0xF7
 
 
 def read_jpeg(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
     """DamagedPictureError for whatever libjpeg warns of.
 
-    UnsupportedPictureError for 12 bits a sample and for lossless JPEG, which Pillow's libjpeg doesn't decode.
+    UnsupportedPictureError for 12 bits a sample and for lossless JPEG and JPEG-LS, which Pillow's libjpeg doesn't decode.
     """
-    process, bits = _frame_header(data, layout(data))
+    picture = layout(data)
+    if any(segment.marker == _JPEG_LS for segment in picture.segments):
+        raise UnsupportedPictureError(
+            "expected a lossy JPEG, found a JPEG-LS (ITU-T T.87); convert it or keep it aside"
+        )
+    process, bits = _frame_header(data, picture)
     if bits > 8:
         raise UnsupportedPictureError(f"expected 8 bits a sample, found a {bits}-bit JPEG; convert it or keep it aside")
     if process in _LOSSLESS:
@@ -33,6 +41,8 @@ def read_jpeg(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         damage = damage or damage_of(data, picture)
         if damage and not options.tolerant:
             raise DamagedPictureError(f"decoding JPEG failed: {damage}; look for another copy, or read it --tolerant")
+        if not is_checkable(bare(data, picture)):
+            raster = replace(raster, notes=raster.notes + lost(_UNCHECKED))
         xmp = extended_xmp(data, picture)
         return (replace(raster, metadata=replace(raster.metadata, xmp=xmp)) if xmp else raster), damage
 

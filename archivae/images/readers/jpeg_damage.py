@@ -13,8 +13,7 @@ _COEFFICIENTS = 64
 _SECTOR = 512  # bytes of a disk's
 _ZEROS = re.compile(rb"\x00+")
 _SIXTEEN_BITS = 0x10  # of a quantisation table's first byte
-# What turbojpeg's own interface can't do, though libjpeg behind it does.
-_NOT_DECODED = ("Could not determine subsampling", "Unsupported", "unsupported")
+_UNUSUAL = "Could not determine subsampling"  # what turbojpeg says of a frame that only libjpeg behind it decodes
 
 
 def damage_of(data: bytes, picture: Layout) -> str:
@@ -34,14 +33,24 @@ def damage_of(data: bytes, picture: Layout) -> str:
 
 def _warning(data: bytes) -> str:
     """libjpeg's first warning. Coded data are all looked at, pixels are made at an eighth of the size."""
+    if not is_checkable(data):
+        return ""
     try:
         _, _, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
         target = "CMYK" if colours in ("CMYK", "YCCK") else "GRAY"
         simplejpeg.decode_jpeg(data, colorspace=target, fastdct=True, min_height=1, min_width=1, strict=True)
     except ValueError as error:
-        text = str(error)
-        return "" if any(phrase in text for phrase in _NOT_DECODED) else text
+        return str(error)
     return ""
+
+
+def is_checkable(data: bytes) -> bool:
+    """Whether libjpeg's warnings can be had: turbojpeg knows usual subsamplings alone, such as 4:4:4, 4:2:0 and 4:1:1."""
+    try:
+        simplejpeg.decode_jpeg_header(data, strict=False)
+    except ValueError as error:
+        return _UNUSUAL not in str(error)
+    return True
 
 
 def _missing_scans(data: bytes, picture: Layout) -> str:

@@ -14,10 +14,11 @@ from archivae.images.orienting import turned_upright
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.tiff_colours import raster_of
 from archivae.images.readers.tiff_extents import unreferenced
-from archivae.images.readers.tiff_layout import layout_of
+from archivae.images.readers.tiff_layout import YCBCR, layout_of
 from archivae.images.readers.tiff_libtiff import is_libtiffs, libtiff_raster
 from archivae.images.readers.tiff_samples import stored_samples
 from archivae.images.readers.tiff_tags import check_layout_tags, directory_metadata, lost_tags, orientation_of
+from archivae.images.readers.tiff_ycbcr import ycbcr_raster
 from archivae.images.sizes import check_size
 
 _NEW_SUBFILE_TYPE, _DNG_VERSION = 254, 50706
@@ -56,8 +57,11 @@ def _read_page(data: bytes, page: Any, options: ReadOptions, max_pixels: int) ->
         raster, damage = libtiff_raster(data, page, layout, options)
     else:
         _check_bytes(page, max_pixels)
-        samples, damage = stored_samples(data, page, layout.wanted, options.tolerant)
-        raster = raster_of(samples, layout, page)
+        if layout.photometric == YCBCR:
+            raster, damage = ycbcr_raster(data, page, options.tolerant)
+        else:
+            samples, damage = stored_samples(data, page, layout.wanted, options.tolerant)
+            raster = raster_of(samples, layout, page)
         alpha = None if raster.alpha is None else turned_upright(raster.alpha, turn)
         raster = replace(raster, samples=turned_upright(raster.samples, turn), alpha=alpha)
     metadata = directory_metadata(data, page)

@@ -1,6 +1,6 @@
-"""The kinds of TIFF that libtiff decodes, through Pillow: JPEG, fax, and chroma of its own resolution.
+"""The kinds of TIFF that libtiff decodes, through Pillow: JPEG and fax.
 
-Of those imagecodecs passes over damage without a word, or can't decode them. What libtiff says of one on standard error is
+Of those imagecodecs passes over damage without a word. What libtiff says of one on standard error is
 damage, but for its warnings of tags: its decoders, and libjpeg, warn where they fill up what is missing.
 """
 
@@ -24,7 +24,7 @@ from archivae.images.readers.frames import OpenFrame
 from archivae.images.readers.modes import load_raster
 from archivae.images.readers.tiff_bands import bands
 from archivae.images.readers.tiff_colours import lost_bands
-from archivae.images.readers.tiff_layout import UNSIGNED, YCBCR, Layout
+from archivae.images.readers.tiff_layout import UNSIGNED, Layout
 from archivae.images.readers.tiff_tags import orientation_of
 
 _FAX, _OLD_JPEG, _JPEG = (2, 3, 4, 32771), 6, 7
@@ -35,7 +35,7 @@ _JPEG_BITS = 8
 def is_libtiffs(layout: Layout) -> bool:
     if layout.sample_format != UNSIGNED or layout.bits > _JPEG_BITS:
         return False
-    return layout.compression in (*_FAX, _OLD_JPEG, _JPEG) or layout.photometric == YCBCR
+    return layout.compression in (*_FAX, _OLD_JPEG, _JPEG)
 
 
 def libtiff_raster(data: bytes, page: Any, layout: Layout, options: ReadOptions) -> tuple[Raster, str]:
@@ -51,8 +51,7 @@ def libtiff_raster(data: bytes, page: Any, layout: Layout, options: ReadOptions)
     if damage and not options.tolerant:
         raise DamagedPictureError(f"decoding TIFF failed: {damage}")
     notes = Notes(changed=raster.notes.changed) + lost_bands(layout) + said(*(li for li in lines if li not in broken))
-    approximate = layout.premultiplied or (layout.photometric == YCBCR and layout.compression != _JPEG)
-    return replace(raster, notes=notes, approximate=approximate, partial=bool(layout.bands)), damage
+    return replace(raster, notes=notes, approximate=layout.premultiplied, partial=bool(layout.bands)), damage
 
 
 def _at_page(data: bytes, page: Any) -> bytes:

@@ -7,7 +7,8 @@ decode is damage, never zeros.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,17 +30,49 @@ def stored_samples(data: bytes, page: Any, wanted: list[int], tolerant: bool) ->
     if lying is not None:
         return lying, ""
     samples = np.zeros((page.imagelength, page.imagewidth, len(wanted)), page.dtype.newbyteorder("="))
+    return samples, gathered(page, lambda index: _place(samples, data, page, index, wanted), tolerant)
+
+
+def gathered(page: Any, place: Callable[[int], None], tolerant: bool) -> str:
+    """Call ``place`` with the number of each strip or tile; the text says what is damaged.
+
+    DamagedPictureError for what it raises, unless ``tolerant``.
+    """
     damage = ""
     for index in range(_segments(page)):
         try:
-            _place(samples, data, page, index, wanted)
-        except MemoryError:
+            place(index)
+        except (MemoryError, UnsupportedPictureError):
             raise
         except Exception as error:  # codecs raise what they like
             damage = damage or f"{'tile' if page.is_tiled else 'strip'} {index}: {error}"
             if not tolerant:
                 raise DamagedPictureError(f"decoding TIFF failed: {damage}") from error
-    return samples, damage
+    return damage
+
+
+class Place(NamedTuple):
+    """Where a strip or tile lies: in which plane, its first row and column, and its rows and columns in the picture.
+
+    ``height`` and ``width`` are those that it is stored with.
+    """
+
+    plane: int
+    top: int
+    left: int
+    rows: int
+    columns: int
+    height: int
+    width: int
+
+
+def place_of(page: Any, index: int) -> Place:
+    high, wide = _segment_size(page)
+    across = math.ceil(page.imagewidth / wide)
+    plane, number = divmod(index, across * math.ceil(page.imagelength / high))
+    top, left = number // across * high, number % across * wide
+    rows, columns = min(high, page.imagelength - top), min(wide, page.imagewidth - left)
+    return Place(plane, top, left, rows, columns, high if page.is_tiled else rows, wide)
 
 
 def _check_supported(page: Any) -> None:
@@ -49,34 +82,34 @@ def _check_supported(page: Any) -> None:
         raise UnsupportedPictureError(f"a TIFF that isn't decoded: {error}; convert it or keep it aside") from error
 
 
+def _segment_size(page: Any) -> tuple[int, int]:
+    return (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+
+
 def _segments(page: Any) -> int:
-    high = page.tilelength if page.is_tiled else page.rowsperstrip
-    wide = page.tilewidth if page.is_tiled else page.imagewidth
+    high, wide = _segment_size(page)
     planes = page.samplesperpixel if page.planarconfig == _PLANES else 1
     return planes * math.ceil(page.imagelength / high) * math.ceil(page.imagewidth / wide)
 
 
 def _place(samples: np.ndarray, data: bytes, page: Any, index: int, wanted: list[int]) -> None:
     """Decode one segment into its place."""
-    height, width = samples.shape[:2]
-    (plane, _, top, left, _), shape = page.decode(None, index)[1:]
-    planar = page.planarconfig == _PLANES and page.samplesperpixel > 1
-    if planar and plane not in wanted:
+    place, planar = place_of(page, index), page.planarconfig == _PLANES and page.samplesperpixel > 1
+    if planar and place.plane not in wanted:
         return
-    rows, columns = min(shape[1], height - top), min(shape[2], width - left)
-    segment = page.decode(_bytes(data, page, index), index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)[0][
-        0
-    ]
-    if segment.shape[0] < rows or segment.shape[1] < columns:
-        raise ValueError(f"{segment.shape[1]} x {segment.shape[0]} pixels instead of {columns} x {rows}")
-    place = samples[top : top + rows, left : left + columns]
+    coded = segment_bytes(data, page, index)
+    segment = page.decode(coded, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)[0][0]
+    if segment.shape[0] < place.rows or segment.shape[1] < place.columns:
+        raise ValueError(f"{segment.shape[1]} x {segment.shape[0]} pixels instead of {place.columns} x {place.rows}")
+    target = samples[place.top : place.top + place.rows, place.left : place.left + place.columns]
     if planar:
-        place[:, :, wanted.index(plane)] = segment[:rows, :columns, 0]
+        target[:, :, wanted.index(place.plane)] = segment[: place.rows, : place.columns, 0]
     else:
-        place[:] = segment[:rows, :columns, wanted]
+        target[:] = segment[: place.rows, : place.columns, wanted]
 
 
-def _bytes(data: bytes, page: Any, index: int) -> bytes:
+def segment_bytes(data: bytes, page: Any, index: int) -> bytes:
+    """One strip or tile as it is stored. ValueError where it isn't there, or not whole."""
     if index >= len(page.dataoffsets) or index >= len(page.databytecounts):
         raise ValueError("the file does not say where it lies")
     offset, count = page.dataoffsets[index], page.databytecounts[index]

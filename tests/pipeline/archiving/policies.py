@@ -84,6 +84,6 @@ def keep(source: Folder, target: Folder, name: str, rate: Rate | None = None) ->
         source=found.uri, name=full_name(found.uri), bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
         fingerprint=found.fingerprint, height=1, width=1, status="done", coding=encoded.coding.name.lower(),
         archive=target.path(file), archive_bytes=len(encoded.data), psnr=encoded.psnr, operation="encode",
-        options=options, notes=encoded.notes, run="r", written=time.time(),
+        options=options, lost=encoded.notes.lost, run="r", written=time.time(),
     )  # fmt: skip
     write_fragment(target.uri, [row])

@@ -127,7 +127,7 @@ def test_a_worse_file_of_the_same_picture_stops_the_purge(case: str, forged: boo
     name = archived(arc, disk, "a.png")
     arc.put({name: encoded(worse)})
     if forged:
-        forge_row(arc, psnr=0.0, coding="learned", notes=())
+        forge_row(arc, psnr=0.0, coding="learned", lost=())
         (ledger,), (entry,) = ledgers(arc), entries(arc)
         arc.put({ledger: json.dumps(entry | {"psnr": 0.0}).encode()})
     refuses(disk, arc, asked, "")
@@ -192,8 +192,8 @@ def test_a_forged_row_does_not_hide_what_was_lost(disk: Folder, arc: Folder) -> 
     disk.put({"film.gif": film.getvalue()})
     keep(disk, arc, "film.gif")
     (row,) = read_manifest(arc.uri).values()
-    assert row.notes, "only one of its frames is kept"
-    write_fragment(arc.uri, [replace(row, notes=(), written=row.written + 1)])
+    assert row.lost, "only one of its frames is kept"
+    write_fragment(arc.uri, [replace(row, lost=(), written=row.written + 1)])
     run = once(deleting(disk, arc, grace=0))
     assert (run.removed, run.purged) == (0, 0) and {*disk.files()} == {"film.gif"}
 
