@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections import deque
+from itertools import groupby, islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -13,7 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from archivae.bitstream import Tile, tile_grid
-from archivae.models.photo.architecture import ANCHORS, HYPER_STRIDE, LATENT_STRIDE, Z_LIMIT, anchor_mix
+from archivae.models.photo.architecture import (
+    ANCHORS,
+    HYPER_STRIDE,
+    LATENT_STRIDE,
+    Z_LIMIT,
+    Architecture,
+    anchor_mix,
+)
 from archivae.models.photo.coder import choose_integers, decode_tiles, encode_tiles
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks
 from archivae.models.photo.grey import from_rgb, to_rgb
@@ -26,8 +34,6 @@ from archivae.models.photo.weights import PhotoWeights
 
 TILE_SIDE = 1024
 """Pictures larger than this are coded in tiles of this side."""
-HALO = 64
-"""How far a pixel reaches through either transform, rounded up: tiles are cut with this much around them."""
 GPU_BATCH = 8
 HALF_RANGE = 127.5
 """Levels from the middle to either end."""
@@ -48,8 +54,8 @@ def padded_size(height: int, width: int) -> tuple[int, int]:
     return -(-height // HYPER_STRIDE) * HYPER_STRIDE, -(-width // HYPER_STRIDE) * HYPER_STRIDE
 
 
-def cells(height: int, width: int, side: int) -> Iterator[Cell]:
-    """The tiles of a picture, row by row.
+def cells(height: int, width: int, side: int, halo: int = Architecture().halo) -> Iterator[Cell]:
+    """The tiles of a picture, row by row; ``halo`` is that of the architecture.
 
     >>> [cell.inner for cell in cells(100, 1500, 1024)]
     [(0, 0, 128, 1024), (0, 1024, 128, 1536)]
@@ -60,29 +66,27 @@ def cells(height: int, width: int, side: int) -> Iterator[Cell]:
         for column in range(columns):
             top, left = row * side, column * side
             bottom, right = min(top + side, tall), min(left + side, wide)
-            outer = max(top - HALO, 0), max(left - HALO, 0), min(bottom + HALO, tall), min(right + HALO, wide)
+            outer = max(top - halo, 0), max(left - halo, 0), min(bottom + halo, tall), min(right + halo, wide)
             yield Cell((top, left, bottom, right), outer)
 
 
 def with_neighbours(rows: Iterable[Tensor], reach: int) -> Iterator[Tensor]:
-    """Each of ``rows`` (N, C, h, w) with ``reach`` lines of the one above and of the one below, where there are any.
+    """Each of ``rows`` (N, C, h, w) with ``reach`` lines of those above and of those below, as far as there are any.
 
-    Three of them are held at a time.
+    No more rows are held than that takes: three, if a row has ``reach`` lines.
     """
+    coming = iter(rows)
+    held = deque(islice(coming, 1))
     above: list[Tensor] = []
-    waiting: Tensor | None = None
-    for row in rows:
-        if waiting is not None:
-            yield torch.cat([*above, waiting, row[:, :, :reach]], 2)
-            above = [waiting[:, :, -reach:].clone()]
-        waiting = row
-    if waiting is not None:
-        yield torch.cat([*above, waiting], 2)
-
-
-def _rows_of_cells(height: int, width: int, side: int) -> list[list[Cell]]:
-    by_row = groupby(cells(height, width, side), key=lambda cell: cell.inner[0])
-    return [list(row) for _, row in by_row]
+    while held:
+        while sum(row.shape[2] for row in islice(held, 1, None)) < reach and (ahead := next(coming, None)) is not None:
+            held.append(ahead)
+        row = held.popleft()
+        below = [torch.cat([*held], 2)[:, :, :reach]] if held else []
+        yield torch.cat([*above, row, *below], 2)
+        seen = torch.cat([*above, row], 2)
+        above = [seen[:, :, max(seen.shape[2] - reach, 0) :].clone()]
+        held.extend(islice(coming, 0 if held else 1))
 
 
 class PhotoCodec:
@@ -124,7 +128,7 @@ class PhotoCodec:
         """The tiles of each picture; the pictures are of one size, (H, W, 1 or 3)."""
         height, width = pictures[0].shape[:2]
         coded: list[list[Tile]] = [[] for _ in pictures]
-        for cell in cells(height, width, side):
+        for cell in self._cells(height, width, side):
             crops = [_crop_padded(to_rgb(p), cell.outer) for p in pictures]
             for at in range(0, len(crops), self.batch_limit):
                 tiles = self._encode_cell(crops[at : at + self.batch_limit], cell, quality)
@@ -170,7 +174,7 @@ class PhotoCodec:
 
         int32 (N, latents, h, w) in steps of 1/16, at 1/16 of the padded size. Raises CorruptBitstreamError.
         """
-        rows = _rows_of_cells(height, width, side)
+        rows = self._rows_of_cells(height, width, side)
         return torch.cat([self._restore_row(pictures, row, n, quality) for n, row in enumerate(rows)], 2)
 
     @torch.inference_mode()
@@ -178,14 +182,22 @@ class PhotoCodec:
         self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
     ) -> Iterator[tuple[slice, int, npt.NDArray[np.uint8]]]:
         """The decoded pictures, a row of tiles at a time: which of them, the first row, pixels (n, rows, width, 3)."""
-        cell_rows = _rows_of_cells(height, width, side)
+        cell_rows = self._rows_of_cells(height, width, side)
+        lent = self.weights.arch.halo // LATENT_STRIDE
         for at in range(0, len(pictures), self.batch_limit):
             members = slice(at, at + self.batch_limit)
             restored = (self._restore_row(pictures[members], row, n, quality) for n, row in enumerate(cell_rows))
-            for row, latents in zip(cell_rows, with_neighbours(restored, HALO // LATENT_STRIDE), strict=True):
+            for row, latents in zip(cell_rows, with_neighbours(restored, lent), strict=True):
                 band = self._synthesise(latents, row, quality)
                 top = row[0].inner[0]
                 yield members, top, band[:, : height - top, :width]
+
+    def _cells(self, height: int, width: int, side: int) -> Iterator[Cell]:
+        return cells(height, width, side, self.weights.arch.halo)
+
+    def _rows_of_cells(self, height: int, width: int, side: int) -> list[list[Cell]]:
+        by_row = groupby(self._cells(height, width, side), key=lambda cell: cell.inner[0])
+        return [list(row) for _, row in by_row]
 
     def _restore_row(self, pictures: Sequence[Sequence[Tile]], row: list[Cell], number: int, quality: int) -> Tensor:
         """Restored latents (N, latents, h, w) of one row of tiles, the row's ``number``-th."""
@@ -200,7 +212,7 @@ class PhotoCodec:
     def integers(self, picture: Pixels, quality: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
         """All integers of a picture that is one tile, and their table numbers: both (count,), in order of coding."""
         height, width = picture.shape[:2]
-        (cell,) = cells(height, width, max(padded_size(height, width)))
+        (cell,) = self._cells(height, width, max(padded_size(height, width)))
         latents, z = self._latents([_crop_padded(picture, cell.outer)], cell, quality)
         values, indices = choose_integers(self._networks, self._quantiser, latents, z, quality)
         return values[0], indices[0]
