@@ -12,7 +12,7 @@ from archivae.bitstream import Coding
 from archivae.errors import UsageError
 from archivae.images import DEFAULT_OPTIONS, MAX_PIXELS, Metadata, Picture, ReadOptions, open_picture
 from archivae.models import DEFAULT_MODEL
-from archivae.operations.codec import Codec, Pixels, named_codec
+from archivae.operations.codec import Codec, Pixels, named_codec, with_effort
 from archivae.operations.fallbacks import keep_best, keep_exact_within
 from archivae.operations.frames import frames_of, join_frames
 from archivae.operations.learned import learned_files, psnr_again
@@ -31,6 +31,7 @@ def encode(
     max_bytes: int | None = None,
     lossless: bool = False,
     model: str = DEFAULT_MODEL,
+    effort: int = 0,
     fallbacks: bool = True,
     accelerator: str = "auto",
 ) -> bytes:
@@ -45,11 +46,12 @@ def encode(
         max_bytes: at most so many bytes, and hardly fewer.
         lossless: the very pixels back.
         model: a shipped model's name, or a ``.safetensors`` file.
+        effort: 0 to 3; each takes several times as long as the one before and saves some percent of the bytes.
         fallbacks: store losslessly what the codec would make larger, or cannot bring as near as asked.
         accelerator: ``auto``, ``cpu``, ``cuda``.
 
     Raises:
-        UsageError: an image or quality that is none, or two things asked for at once.
+        UsageError: an image, quality or effort that is none, or two things asked for at once.
         TargetError: a target that this picture cannot meet; the message says what it can.
     """
     rate = pick_rate(
@@ -57,7 +59,8 @@ def encode(
         target_bpp=target_bpp, max_bytes=max_bytes, lossless=lossless,
     )  # fmt: skip
     picture = Picture(_check_pixels(_as_array(image)), "array", Metadata(), ())
-    (encoded,) = encode_at([Source(picture, b"")], named_codec(model, accelerator), rate, fallbacks)
+    codec = with_effort(named_codec(model, accelerator), effort)
+    (encoded,) = encode_at([Source(picture, b"")], codec, rate, fallbacks)
     return encoded.data
 
 

@@ -16,6 +16,7 @@ from archivae.images import ENDINGS, MAX_PIXELS, READ_WORDS, ReadOptions
 from archivae.models import ACCELERATORS, DEFAULT_MODEL, shipped_codecs
 from archivae.models.restore.turns import PASSES
 from archivae.operations.archive_assign import SHARD_BYTES
+from archivae.operations.codec import check_effort
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 from archivae.operations.restoration import RESTORE_TASKS, Restoration
 from archivae.pipeline.family_options import (
@@ -58,6 +59,7 @@ class ArchivaeOptions(PipelineOptions):
 def add_encode_arguments(parser: Any) -> None:
     """The options of encode alone."""
     add_rate_arguments(parser)
+    add_effort_argument(parser)
     add_read_arguments(parser)
     add_archive_arguments(parser)
     parser.add_argument(
@@ -142,6 +144,17 @@ def add_rate_arguments(parser: Any) -> None:
         help="instead of --quality: at most so many bytes a file, and hardly fewer",
     )
     parser.add_argument("--lossless", action="store_true", help="instead of --quality: the very pixels back")
+
+
+def add_effort_argument(parser: Any) -> None:
+    """How long to look for smaller files."""
+    parser.add_argument(
+        "--effort",
+        type=int,
+        default=0,
+        metavar="0..3",
+        help="smaller files of the same quality, more slowly; decoding is not affected (default: 0)",
+    )
 
 
 def add_read_arguments(parser: Any) -> None:
@@ -261,6 +274,7 @@ class Settings:
     watch: float | None
     notifications: str
     restoration: Restoration | None
+    effort: int
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -285,6 +299,7 @@ class Settings:
         if own.watch and own.notifications:
             raise UsageError("--watch lists again and again, --notifications is told: choose one of them")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
+        check_effort(own.effort)
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
             own.accelerator, own.accelerator_scope, own.share_model, own.max_pixels, own.overwrite,
@@ -292,7 +307,7 @@ class Settings:
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             share_of(own.sample, "--sample"), own.against or "",
             own.watch, own.notifications or "",
-            _restoration(own),
+            _restoration(own), own.effort,
         )  # fmt: skip
 
     @property
@@ -308,6 +323,7 @@ class Settings:
         if self.operation == "encode":
             decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
             decisive |= {"shard_size": self.shard_size} if self.archive else {}
+            decisive |= {"effort": self.effort} if self.effort else {}
         elif self.operation == "verify":
             decisive |= {"share": self.share} | ({"against": self.against} if self.against else {})
         else:
