@@ -21,12 +21,11 @@ from PIL import Image
 
 import archivae
 from archivae.evaluation import bd_rate
-from archivae.operations.codec import named_codec
 from archivae.operations.quality import psnr
 from benchmarks.machine import machine
 
 EFFORTS = (0, 1, 2, 3)
-QUALITIES = (10.0, 30.0, 50.0, 70.0, 90.0)
+QUALITIES = (10, 30, 50, 70, 90)
 
 
 def main() -> None:
@@ -34,33 +33,41 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="folder of PNG files")
     parser.add_argument("--every", type=int, default=1, help="take every n-th of them (default: all)")
     parser.add_argument("--model", default="photo")
+    parser.add_argument(
+        "--efforts", type=_whole, default=EFFORTS, metavar="E,E,...", help="0 among them (default: all)"
+    )
+    parser.add_argument("--qualities", type=_whole, default=QUALITIES, metavar="Q,Q,...")
     parser.add_argument("--out", type=Path, help="where to write JSON")
     args = parser.parse_args()
     torch.set_num_threads(1)
     paths = sorted(args.pictures.glob("*.png"))[:: args.every]
-    _warm_up(args.model)
-    files = [file for path in paths for file in measure(path, args.model)]
-    rows = [summary(files, effort) for effort in EFFORTS]
+    _warm_up(args)
+    files = [file for path in paths for file in measure(path, args)]
+    rows = [summary(files, effort) for effort in args.efforts]
     print(table(rows))
     if args.out:
         found = {"machine": machine(), "threads": 1, "model": args.model, "pictures": len(paths)}
         args.out.write_text(json.dumps({**found, "efforts": rows, "files": files}, indent=1) + "\n")
 
 
-def _warm_up(model: str) -> None:
+def _whole(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _warm_up(args: argparse.Namespace) -> None:
     grey = np.full((64, 64, 3), 128, np.uint8)
-    for effort in EFFORTS:
-        archivae.encode(grey, model=model, effort=effort, fallbacks=False)
+    for effort in args.efforts:
+        archivae.encode(grey, model=args.model, effort=effort, fallbacks=False)
 
 
-def measure(path: Path, model: str) -> list[dict[str, Any]]:
+def measure(path: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     """A row for each quality and effort."""
     pixels = np.asarray(Image.open(path).convert("RGB"))
     rows = []
-    for quality in QUALITIES:
-        for effort in EFFORTS:
+    for quality in args.qualities:
+        for effort in args.efforts:
             began = time.process_time()
-            data = archivae.encode(pixels, quality=quality, effort=effort, model=model, fallbacks=False)
+            data = archivae.encode(pixels, quality=quality, effort=effort, model=args.model, fallbacks=False)
             seconds = time.process_time() - began
             level = psnr(pixels, np.asarray(archivae.decode(data)))
             rows.append({"picture": path.stem, "quality": quality, "effort": effort, "bytes": len(data),
@@ -86,7 +93,7 @@ def summary(files: Sequence[dict[str, Any]], effort: int) -> dict[str, Any]:
 
 def _curve(files: Sequence[dict[str, Any]], effort: int) -> list[tuple[float, float]]:
     points = []
-    for quality in QUALITIES:
+    for quality in sorted({f["quality"] for f in files}):
         chosen = [f for f in files if f["effort"] == effort and f["quality"] == quality]
         points.append((float(np.mean([f["bpp"] for f in chosen])), float(np.mean([f["psnr"] for f in chosen]))))
     return points

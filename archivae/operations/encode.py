@@ -27,6 +27,7 @@ def encode(
     quality: float | None = None,
     target_psnr: float | None = None,
     target_ssim: float | None = None,
+    target_ssimulacra2: float | None = None,
     target_bpp: float | None = None,
     max_bytes: int | None = None,
     lossless: bool = False,
@@ -35,13 +36,15 @@ def encode(
     fallbacks: bool = True,
     accelerator: str = "auto",
 ) -> bytes:
-    """One picture into ``.avae`` bytes, at a quality or to a target: one of the first six after the image, no more.
+    """One picture into ``.avae`` bytes, at a quality or to a target: one of the first seven after the image, no more.
 
     Args:
         image: (H, W), (H, W, 1) or (H, W, 3) uint8, or a Pillow image of mode L or RGB.
         quality: 0 to 100; 60 if nothing else is asked for.
         target_psnr: at least so many dB, and at most 0.1 more.
         target_ssim: at least this MS-SSIM, between 0 and 1, and at most 0.1 more in dB, -10 log10(1 - x).
+        target_ssimulacra2: at least this SSIMULACRA 2, between 0 and 100, and at most 0.5 more. Takes the extra
+            ``archivae[ssimulacra2]``.
         target_bpp: at most so many bits per pixel of the whole file, and hardly fewer.
         max_bytes: at most so many bytes, and hardly fewer.
         lossless: the very pixels back.
@@ -56,7 +59,7 @@ def encode(
     """
     rate = pick_rate(
         quality=quality, target_psnr=target_psnr, target_ssim=target_ssim,
-        target_bpp=target_bpp, max_bytes=max_bytes, lossless=lossless,
+        target_ssimulacra2=target_ssimulacra2, target_bpp=target_bpp, max_bytes=max_bytes, lossless=lossless,
     )  # fmt: skip
     picture = Picture(_check_pixels(_as_array(image)), "array", Metadata(), ())
     codec = with_effort(named_codec(model, accelerator), effort)

@@ -14,7 +14,7 @@ from archivae.operations.fallbacks import PSNR_FLOOR, fallback_may_win, keep_bes
 from archivae.operations.goals import Nearness, Smallness, nearness, smallness
 from archivae.operations.learned import decode_again, learned_files
 from archivae.operations.quality import psnr
-from archivae.operations.rate import Distortion, Lossless, Size, TargetPsnr, TargetSsim
+from archivae.operations.rate import Distortion, Lossless, Size
 from archivae.operations.search import TOP, Curve, Found, Goal, search
 from archivae.operations.source import Encoded, Source
 
@@ -29,7 +29,7 @@ def encode_to_target(
     """
     if isinstance(target, Lossless):
         return keep_exact(source, smallest_exact(source, rebuild=True))
-    if isinstance(target, TargetPsnr | TargetSsim):
+    if isinstance(target, Distortion):
         return _near_enough(source, codec, nearness(target, source), fallbacks)
     return _small_enough(source, codec, smallness(target, source), fallbacks)
 

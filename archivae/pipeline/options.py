@@ -17,6 +17,7 @@ from archivae.models import ACCELERATORS, DEFAULT_MODEL, shipped_codecs
 from archivae.models.restore.turns import PASSES
 from archivae.operations.archive_assign import SHARD_BYTES
 from archivae.operations.codec import check_effort
+from archivae.operations.goals import check_measure
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 from archivae.operations.restoration import RESTORE_TASKS, Restoration
 from archivae.pipeline.family_options import (
@@ -128,6 +129,14 @@ def add_rate_arguments(parser: Any) -> None:
         type=float,
         metavar="X",
         help="instead of --quality: at least this MS-SSIM, between 0 and 1, for each picture",
+    )
+    parser.add_argument(
+        "--target_ssimulacra2",
+        "--target-ssimulacra2",
+        type=float,
+        metavar="X",
+        help="instead of --quality: at least this SSIMULACRA 2, between 0 and 100, for each picture; takes "
+        "archivae[ssimulacra2]",
     )
     parser.add_argument(
         "--target_bpp",
@@ -299,6 +308,7 @@ class Settings:
         if own.watch and own.notifications:
             raise UsageError("--watch lists again and again, --notifications is told: choose one of them")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
+        check_measure(rate)
         check_effort(own.effort)
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,

@@ -40,11 +40,11 @@ class EncodeImages(beam.PTransform):
     """Encodes each `Item`'s picture file into an ``.avae`` file, verified by decoding it.
 
     ``quality`` goes from 0 to 100. In its place a target may be asked for, as in `archivae.encode`: ``target_psnr``,
-    ``target_ssim``, ``target_bpp``, ``max_bytes`` or ``lossless``. ``model`` is a shipped model's name or a weight file's
-    URI; ``accelerator`` one of `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all
-    processes of a machine, known to them by ``tag``, which is the job's own if given none. The six from ``depth`` on are
-    `archivae.images.ReadOptions`: how pictures are read. With a ``restoration`` each picture is restored first. ``effort``
-    goes from 0 to 3: smaller files, more slowly. What fails travels on as a failed item.
+    ``target_ssim``, ``target_ssimulacra2``, ``target_bpp``, ``max_bytes`` or ``lossless``. ``model`` is a shipped model's
+    name or a weight file's URI; ``accelerator`` one of `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of
+    the model for all processes of a machine, known to them by ``tag``, which is the job's own if given none. The six from
+    ``depth`` on are `archivae.images.ReadOptions`: how pictures are read. With a ``restoration`` each picture is restored
+    first. ``effort`` goes from 0 to 3: smaller files, more slowly. What fails travels on as a failed item.
     """
 
     quality: float | None = None
@@ -66,6 +66,7 @@ class EncodeImages(beam.PTransform):
     keep_dicom_tags: bool = False
     restoration: Restoration | None = None
     effort: int = 0
+    target_ssimulacra2: float | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
