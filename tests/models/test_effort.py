@@ -70,7 +70,7 @@ def test_the_gradient_and_the_spread_are_those_of_the_error(synthesis: Synthesis
             seen = shifted((whole * gain / 16).float(), MIX)[(..., *window.seen)]
             return float((seen.clamp(0, 255).double() - pixels).square().sum())
 
-        gradient = decoded.gradient()
+        gradient = error.gradient(decoded)
         for place in ((0, 0, 0, 0), (0, 5, 1, 1), (0, 23, 0, 1)):
             step = torch.zeros_like(inner, dtype=torch.double)
             step[place] = 0.16
@@ -78,7 +78,7 @@ def test_the_gradient_and_the_spread_are_those_of_the_error(synthesis: Synthesis
             assert float(gradient[place]) == pytest.approx(slope, rel=0.05, abs=2)
         assert decoded.squared_error == pytest.approx(exact(inner.double()), rel=0.02)
 
-        spreads = torch.stack([error.spread(inner, seed) for seed in range(200)]).mean(0).flatten()
+        spreads = torch.stack([error.spread(decoded, seed) for seed in range(200)]).mean(0).flatten()
         own = torch.zeros(SMALL.latents)
         base = shifted((around * gain / 16).float(), MIX)[(..., *window.seen)]
         for channel in range(SMALL.latents):

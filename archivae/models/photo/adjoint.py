@@ -18,7 +18,7 @@ from archivae.models.photo.transforms import Synthesis
 
 
 class BlockTrace(NamedTuple):
-    """Where the two activations of a residual block were above zero: bool, (N, channels, h, w) each."""
+    """What the two leaky ReLUs of a residual block gave: (N, channels, h, w) each."""
 
     entered: Tensor
     widened: Tensor
@@ -51,8 +51,7 @@ def _traced_branches(block: ResidualBlock, x: Tensor, mix: Tensor) -> tuple[Tens
     entered = block.enter.activated(x, mix)
     total = block.leave(block.look(entered), mix)
     widened = block.widen.activated(x + total, mix)
-    trace = BlockTrace(entered > 0, widened > 0)
-    return block.narrow.added(widened, mix, onto=total), trace
+    return block.narrow.added(widened, mix, onto=total), BlockTrace(entered, widened)
 
 
 class Adjoint(nn.Module):
@@ -67,7 +66,10 @@ class Adjoint(nn.Module):
         self.patch = _transposed(synthesis.patch)
 
     def forward(self, gradient: Tensor, trace: Trace, mix: Tensor) -> Tensor:
-        """``gradient`` by pixels (N, 3, H, W) to that by latents; ``mix`` is without effect, as are all biases."""
+        """``gradient`` by pixels (N, 3, H, W) to that by latents; ``mix`` is without effect, as are all biases.
+
+        Both in the dtype of the weights.
+        """
         x = self.fine(self.patch(gradient, mix), trace.fine, mix)
         return self.head(self.coarse(self.up(x, mix), trace.coarse, mix), mix)
 
@@ -92,13 +94,15 @@ class _BlockAdjoint(nn.Module):
         self.narrow = _transposed(block.narrow)
 
     def forward(self, gradient: Tensor, trace: BlockTrace, mix: Tensor) -> Tensor:
-        gradient = gradient + self.widen(_leaked(self.narrow(gradient, mix), trace.widened), mix)
-        return gradient + self.enter(_leaked(self.look(self.leave(gradient, mix)), trace.entered), mix)
+        branch = _before(self.narrow(gradient, mix), trace.widened)
+        gradient = self.widen.added(branch, mix, onto=gradient)
+        branch = _before(self.look(self.leave(gradient, mix)), trace.entered)
+        return self.enter.added(branch, mix, onto=gradient)
 
 
-def _leaked(gradient: Tensor, positive: Tensor) -> Tensor:
-    """The gradient before a leaky ReLU."""
-    return torch.where(positive, gradient, gradient * LEAK)
+def _before(gradient: Tensor, activated: Tensor) -> Tensor:
+    """The gradient before the leaky ReLU that gave ``activated``."""
+    return torch.ops.aten.leaky_relu_backward(gradient, activated, LEAK, True)
 
 
 def _transposed(layer: Pointwise) -> Pointwise:

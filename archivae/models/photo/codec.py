@@ -203,9 +203,7 @@ class PhotoCodec:
             synthesis = self._transform(Synthesis(self.weights.arch), "synthesis.")
             _scale_to_levels(synthesis.patch)
             adjoint = Adjoint(synthesis).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            adjoint.eval().requires_grad_(False)
-            adjoint.coarse.to(self.fast_dtype)
-            adjoint.fine.to(self.fast_dtype)
+            adjoint.eval().requires_grad_(False).to(self.fast_dtype)
             if self.device.type == "cpu":
                 pack(adjoint)
             return adjoint

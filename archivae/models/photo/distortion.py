@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,10 +26,12 @@ class Renderer(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What a tile's latents decode to: ``squared_error``, and the way to its derivative by them, in quantisation steps."""
+    """What a tile's latents decode to."""
 
     squared_error: int
-    gradient: Callable[[], Tensor]
+    error: Tensor
+    """Of the pixels that are compared, not rounded: (1, 3, h, w)."""
+    trace: Trace
 
 
 class Window(NamedTuple):
@@ -59,43 +60,38 @@ class TileError:
 
     def decode(self, restored: Tensor) -> Decoded:
         """Of the tile's restored latents, int32 (1, latents, h, w) in steps of 1/16."""
-        levels, trace = self._render(restored)
+        latents = self._around.clone()
+        latents[(..., *self._window.inner)] = restored
+        renderer = self._renderer
+        levels, trace = traced(renderer.synthesis, latents.float().mul_(renderer.gain / PARAMETER_UNIT), renderer.mix)
         seen = levels[(..., *self._window.seen)]
         # Where a sample is beyond what a pixel holds, moving it within that changes nothing.
         error = seen.clamp(0, 255).sub_(self._pixels)
         whole = seen.round().clamp_(0, 255).sub_(self._pixels).to(torch.int32)
-        squared = int(whole.square_().sum(dtype=torch.int64))
+        return Decoded(int(whole.square_().sum(dtype=torch.int64)), error, trace)
 
-        def gradient() -> Tensor:
-            everywhere = torch.zeros_like(levels)
-            everywhere[(..., *self._window.seen)] = error.mul(2)
-            return self._back(everywhere, trace)
+    def gradient(self, decoded: Decoded) -> Tensor:
+        """The derivative of the squared error by the tile's latents in quantisation steps: float32 (1, latents, h, w)."""
+        return self._back(decoded.error, decoded.trace).mul_(2)
 
-        return Decoded(squared, gradient)
-
-    def spread(self, restored: Tensor, seed: int) -> Tensor:
+    def spread(self, decoded: Decoded, seed: int) -> Tensor:
         """What a step of one latent adds to the squared error, a mean for each channel: float32 (1, latents, 1, 1).
 
         The diagonal of the synthesis' squared derivative, by one random picture of -1 and 1 (Hutchinson 1990).
         """
-        levels, trace = self._render(restored)
-        probe = torch.zeros_like(levels)
         signs = np.random.default_rng(seed).integers(0, 2, self._pixels.shape, np.int8)
-        probe[(..., *self._window.seen)] = torch.from_numpy(signs).to(probe).mul_(2).sub_(1)
-        answer = self._back(probe, trace).cpu().double().numpy()
+        probe = torch.from_numpy(signs).to(self._pixels).mul_(2).sub_(1)
+        answer = self._back(probe, decoded.trace).cpu().double().numpy()
         means = np.square(answer).mean((2, 3), keepdims=True)  # NumPy's: torch's sums depend on the threads
-        return torch.from_numpy(means).float().to(levels.device)
+        return torch.from_numpy(means).to(self._pixels)
 
-    def _render(self, restored: Tensor) -> tuple[Tensor, Trace]:
-        latents = self._around.clone()
-        latents[(..., *self._window.inner)] = restored
+    def _back(self, by_pixels: Tensor, trace: Trace) -> Tensor:
         renderer = self._renderer
-        return traced(renderer.synthesis, latents.float().mul_(renderer.gain / PARAMETER_UNIT), renderer.mix)
-
-    def _back(self, gradient: Tensor, trace: Trace) -> Tensor:
-        renderer = self._renderer
-        by_latents = renderer.adjoint(gradient, trace, renderer.mix)
-        return by_latents[(..., *self._window.inner)].mul(renderer.gain)
+        height, width = (LATENT_STRIDE * side for side in self._around.shape[2:])
+        everywhere = by_pixels.new_zeros(1, 3, height, width)
+        everywhere[(..., *self._window.seen)] = by_pixels
+        by_latents = renderer.adjoint(everywhere, trace, renderer.mix)
+        return by_latents[(..., *self._window.inner)].float().mul_(renderer.gain)
 
 
 def window_of(outer: Box, inner: Box, seen: Box) -> Window:

@@ -23,7 +23,7 @@ from archivae.models.photo.distortion import Decoded, TileError
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks, Field
 from archivae.models.photo.quantiser import BIT_UNIT, BitCount, Quantiser
 
-EFFORTS = (0, 4, 12, 40)
+EFFORTS = (0, 4, 16, 64)
 """Steps of each effort. All numbers here were found on training pictures (docs/experiments.md)."""
 MOST_EFFORT = len(EFFORTS) - 1
 STRIDE = 0.1
@@ -70,14 +70,14 @@ class Refiner:
         ``worth``: bits that a squared error of 1 is worth, see `error_worth`.
         """
         plain = self._candidate(field, latents, None, error, worth)
-        price = self._price(error.spread(plain.restored, seed), worth)
+        price = self._price(error.spread(plain.decoded, seed), worth)
         prices = [in_order(price.expand(latents.shape) * CAUTION, step) for step in range(PASSES)]
         # The first step may cost more than no effort: it goes on from there all the same, with other prices.
         reached, reached_target, least = plain, latents, math.inf
         push, stride = torch.zeros_like(latents), STRIDE
         best = plain
         for _ in range(steps):
-            wanted = reached.decoded.gradient().mul_(worth).div_(2 * price)
+            wanted = error.gradient(reached.decoded).mul_(worth).div_(2 * price)
             push.mul_(MOMENTUM).add_(wanted, alpha=1 - MOMENTUM)
             target = reached_target.sub(push, alpha=stride)
             tried = self._candidate(field, target, prices, error, worth)
