@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -17,9 +17,10 @@ import archivae
 from archivae.bitstream import Coding, read_bitstream
 from archivae.errors import UnsupportedPictureError, UsageError
 from archivae.images.pillow import pillow_errors_as, to_image, to_pixels
-from archivae.models import shipped_models
+from archivae.models import MOST_EFFORT, shipped_models
 
 _JXL_PLUGIN = "pillow_jxl"
+EFFORT_MARK = "@"
 
 
 class Codec(Protocol):
@@ -62,7 +63,7 @@ class PillowCodec:
     label: str
     format: str
     settings: tuple[int, ...]
-    options: Mapping[str, int | str | bool] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     ours: bool = False
 
     def encode(self, pixels: np.ndarray, setting: float) -> bytes:
@@ -85,7 +86,7 @@ class PillowCodec:
 
 @dataclass(frozen=True)
 class ArchivaeCodec:
-    """One of ArchiVAE's models, by the name of a shipped one or the path of a weight file.
+    """One of ArchiVAE's models, by the name of a shipped one or the path of a weight file, with ``@2`` for an effort of 2.
 
     With ``fallbacks`` files are what an archive would hold; without, the model codes every picture, which is what a
     rate-distortion curve is about.
@@ -98,12 +99,22 @@ class ArchivaeCodec:
 
     @property
     def label(self) -> str:
-        """``ArchiVAE`` and the model."""
-        return f"ArchiVAE {self.name}"
+        """``ArchiVAE``, the model and the effort, if any."""
+        return f"ArchiVAE {self.model}" + (f", effort {self.effort}" if self.effort else "")
+
+    @property
+    def model(self) -> str:
+        """The model's name, or its path."""
+        return self.name.rpartition(EFFORT_MARK)[0] or self.name
+
+    @property
+    def effort(self) -> int:
+        """How hard it encodes: what stands behind the mark."""
+        return int(self.name.removeprefix(self.model).removeprefix(EFFORT_MARK) or 0)
 
     def encode(self, pixels: np.ndarray, setting: float) -> bytes:
         """An ``.avae`` file, verified: the encoder decodes it once."""
-        return archivae.encode(pixels, quality=setting, model=self.name, fallbacks=self.fallbacks)
+        return self._encode(pixels, setting, self.fallbacks)
 
     def decode(self, data: bytes) -> np.ndarray:
         """The picture, with as many channels as it had."""
@@ -112,12 +123,30 @@ class ArchivaeCodec:
     def falls_back(self, pixels: np.ndarray, setting: float, data: bytes) -> bool:
         """Whether encode, left to choose, stores the picture losslessly. Encodes it once more where it was not."""
         if not self.fallbacks:
-            data = archivae.encode(pixels, quality=setting, model=self.name, fallbacks=True)
+            data = self._encode(pixels, setting, True)
         return read_bitstream(data).coding is not Coding.LEARNED
+
+    def _encode(self, pixels: np.ndarray, setting: float, fallbacks: bool) -> bytes:
+        return archivae.encode(pixels, quality=setting, model=self.model, effort=self.effort, fallbacks=fallbacks)
 
 
 # Settings, subsampling and effort as in reference/kodak_classic.json, so that a run over Kodak gives its figures again.
 _AVIF_SETTINGS = (15, 30, 42, 55, 68, 80, 90, 96)
+
+
+def _avif(sampling: str, tune: str, speed: int) -> PillowCodec:
+    """AVIF as the reference curves have it, or tuned for PSNR, or with more time: ``avif444-psnr-4`` has all of that."""
+    name = f"avif{'444' if sampling == '4:4:4' else ''}{'-psnr' if tune == 'psnr' else ''}{'' if speed == 6 else '-4'}"
+    words = [word for word in (sampling if sampling == "4:4:4" else "", f"tune {tune}") if word]
+    options = {"speed": speed, "subsampling": sampling, "advanced": {"tune": tune}}
+    return PillowCodec(name, f"{AVIF_LABELS[speed]}, {', '.join(words)}", "AVIF", _AVIF_SETTINGS, options)
+
+
+AVIF_LABELS = {6: "AVIF speed 6", 4: "AVIF speed 4"}
+AVIF_VARIANTS = tuple(
+    _avif(sampling, tune, speed) for speed in AVIF_LABELS for sampling in ("4:2:0", "4:4:4") for tune in ("iq", "psnr")
+)
+"""What AVIF is good at depends on how it is tuned, ``iq`` being libavif's default."""
 CLASSIC: dict[str, Codec] = {
     codec.name: codec
     for codec in (
@@ -129,23 +158,33 @@ CLASSIC: dict[str, Codec] = {
             {"optimize": True, "subsampling": "4:2:0"},
         ),
         PillowCodec("webp", "WebP method 6", "WEBP", (1, 10, 25, 45, 65, 80, 90, 97), {"method": 6}),
-        PillowCodec("avif", "AVIF speed 6", "AVIF", _AVIF_SETTINGS, {"speed": 6}),
-        PillowCodec("avif444", "AVIF 4:4:4 speed 6", "AVIF", _AVIF_SETTINGS, {"speed": 6, "subsampling": "4:4:4"}),
+        *AVIF_VARIANTS,
         PillowCodec("jxl", "JPEG XL effort 7", "JXL", (10, 25, 40, 55, 70, 85, 93, 97), {"effort": 7}),
     )
 }
 
 
+ALIASES = {
+    "avif-all": ",".join(codec.name for codec in AVIF_VARIANTS),
+    "avif-fast": ",".join(codec.name for codec in AVIF_VARIANTS if codec.options["speed"] == 6),
+}
+"""Names that stand for several codecs."""
+RIVALS = {codec.name: AVIF_LABELS[codec.options["speed"]] for codec in AVIF_VARIANTS}
+"""Variants of one rival: of them each measure is compared with the one that does best by it."""
+
+
 def parse_codecs(names: str, qualities: Sequence[float], *, fallbacks: bool = False) -> list[Codec]:
     """The codecs that a comma-separated list names, each once.
 
-    A name is a classic codec's (jpeg, webp, avif, avif444, jxl), a shipped model's, or the path of a ``.safetensors``
-    file. ``qualities``, 0 to 100, are for models; classic codecs have their own.
+    A name is a classic codec's (jpeg, webp, jxl, avif; `AVIF_VARIANTS`, `ALIASES`), a shipped model's, or the path of a
+    ``.safetensors`` file, both with ``@2`` for an effort of 2. ``qualities``, 0 to 100, are for models; classic codecs
+    have their own.
 
     Raises:
         UsageError: no name, an unknown one, a weight file that is not there, or JPEG XL without its plugin.
     """
-    wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    plain = ",".join(ALIASES.get(name.strip(), name) for name in names.split(","))
+    wanted = list(dict.fromkeys(name.strip() for name in plain.split(",") if name.strip()))
     if not wanted:
         raise UsageError(f"expected codecs such as 'photo,jpeg,webp,avif', found {names!r}; name at least one")
     return [_codec(name, qualities, fallbacks) for name in wanted]
@@ -156,8 +195,11 @@ def _codec(name: str, qualities: Sequence[float], fallbacks: bool) -> Codec:
         _load_jxl()
     if name in CLASSIC:
         return CLASSIC[name]
-    if name not in shipped_models() and not (name.endswith(".safetensors") and Path(name).is_file()):
-        known = ", ".join([*shipped_models(), *CLASSIC])
+    model, mark, effort = name.rpartition(EFFORT_MARK) if EFFORT_MARK in name else (name, "", "0")
+    if mark and effort not in map(str, range(MOST_EFFORT + 1)):
+        raise UsageError(f"expected an effort of 0 to {MOST_EFFORT} behind {EFFORT_MARK}, found {name!r}")
+    if model not in shipped_models() and not (model.endswith(".safetensors") and Path(model).is_file()):
+        known = ", ".join([*shipped_models(), *CLASSIC, *ALIASES])
         raise UsageError(f"expected codecs of {known}, or the path of a .safetensors file, found {name!r}")
     return ArchivaeCodec(name, tuple(sorted(set(qualities))), fallbacks)
 

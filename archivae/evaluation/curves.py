@@ -9,10 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+import numpy as np
+
 from archivae.evaluation.bd_rate import BdRate, bd_rate
-from archivae.evaluation.codecs import Codec
+from archivae.evaluation.codecs import RIVALS, Codec
 from archivae.evaluation.measure import Point
 
+TYPICAL_BPP = 0.5
+"""Where seconds are compared."""
 KODAK_PICTURES = frozenset(f"kodim{number:02}" for number in range(1, 25))
 
 _LABELS = {
@@ -36,11 +40,15 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class RatePoint:
-    """``bpp``: bits per pixel; ``psnr``: dB in RGB; ``ms_ssim``: at most 1, NaN where not known."""
+    """``bpp``: bits per pixel; ``psnr``: dB in RGB; ``ms_ssim``: at most 1; ``ssimulacra2``: at most 100; seconds of one
+    picture. NaN where not known."""
 
     bpp: float
     psnr: float
     ms_ssim: float
+    ssimulacra2: float = math.nan
+    encode_seconds: float = math.nan
+    decode_seconds: float = math.nan
 
     @property
     def ms_ssim_db(self) -> float:
@@ -66,6 +74,16 @@ class Curve:
         """(bits per pixel, dB of MS-SSIM) where finite."""
         return [(point.bpp, point.ms_ssim_db) for point in self.points if math.isfinite(point.ms_ssim_db)]
 
+    def by_ssimulacra2(self) -> list[tuple[float, float]]:
+        """(bits per pixel, score) where known."""
+        return [(point.bpp, point.ssimulacra2) for point in self.points if math.isfinite(point.ssimulacra2)]
+
+    def seconds(self, bpp: float = TYPICAL_BPP) -> tuple[float, float]:
+        """To encode and to decode a picture at ``bpp``, by straight lines; NaN where not known."""
+        rates = [point.bpp for point in self.points]
+        times = ([p.encode_seconds for p in self.points], [p.decode_seconds for p in self.points])
+        return tuple(float(np.interp(bpp, rates, found)) for found in times)  # type: ignore[return-value]
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -75,6 +93,25 @@ class Comparison:
     anchor: Curve
     by_psnr: BdRate | None
     by_ms_ssim: BdRate | None
+    by_ssimulacra2: BdRate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """``codec`` against a rival, ``anchors`` being all its variants measured: by each measure the best of them."""
+
+    codec: Curve
+    rival: str
+    anchors: tuple[Curve, ...]
+    by_psnr: BdRate | None
+    by_ms_ssim: BdRate | None
+    by_ssimulacra2: BdRate | None
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The rival's, to encode and to decode: those of its slowest variant."""
+        both = [anchor.seconds() for anchor in self.anchors]
+        return max(b[0] for b in both), max(b[1] for b in both)
 
 
 def measured_curves(codecs: Iterable[Codec], points: Sequence[Point]) -> list[Curve]:
@@ -102,6 +139,7 @@ def compare(measured: Sequence[Curve], references: Sequence[Curve]) -> list[Comp
             anchor,
             bd_rate(anchor.by_psnr(), codec.by_psnr()),
             bd_rate(anchor.by_ms_ssim(), codec.by_ms_ssim()),
+            bd_rate(anchor.by_ssimulacra2(), codec.by_ssimulacra2()),
         )
         for codec in measured
         for anchor in [*measured, *references]
@@ -109,12 +147,36 @@ def compare(measured: Sequence[Curve], references: Sequence[Curve]) -> list[Comp
     ]
 
 
+def contests(comparisons: Iterable[Comparison]) -> list[Contest]:
+    """``comparisons`` with the variants of each rival together, in the order in which they come."""
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for comparison in comparisons:
+        rival = RIVALS.get(comparison.anchor.name, comparison.anchor.label)
+        groups.setdefault((comparison.codec.name, rival), []).append(comparison)
+    return [
+        Contest(
+            group[0].codec,
+            rival,
+            tuple(comparison.anchor for comparison in group),
+            _hardest(comparison.by_psnr for comparison in group),
+            _hardest(comparison.by_ms_ssim for comparison in group),
+            _hardest(comparison.by_ssimulacra2 for comparison in group),
+        )
+        for (_, rival), group in groups.items()
+    ]
+
+
+def _hardest(rates: Iterable[BdRate | None]) -> BdRate | None:
+    return max((rate for rate in rates if rate is not None), key=lambda rate: rate.percent, default=None)
+
+
 def _curve(name: str, points: list[RatePoint], label: str, measured: bool, ours: bool = False) -> Curve:
     return Curve(name, label, tuple(sorted(points, key=lambda point: point.bpp)), measured, ours)
 
 
 def _rate_point(point: Point) -> RatePoint:
-    return RatePoint(point.bpp, point.psnr, point.ms_ssim)
+    seconds = point.encode_seconds, point.decode_seconds
+    return RatePoint(point.bpp, point.psnr, point.ms_ssim, point.ssimulacra2, *seconds)
 
 
 def _published(reference: str) -> dict[str, list[RatePoint]]:

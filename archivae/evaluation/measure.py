@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 
 from archivae.errors import VerificationError
 from archivae.evaluation.codecs import Codec
-from archivae.operations.quality import ms_ssim, psnr
+from archivae.operations.quality import has_ssimulacra2, ms_ssim, psnr, ssimulacra2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Measurement:
         bytes: of the whole file; bpp: its bits per pixel.
         psnr: dB, in RGB; infinite if nothing was lost.
         ms_ssim: at most 1, in RGB; NaN for a short side under 161.
+        ssimulacra2: at most 100; NaN where it is not installed, or for a short side under 8.
         encode_seconds, decode_seconds: wall time of the one call, an ``.avae`` file's own verification included.
         fallback: whether an archive would have stored the picture another way; None where there is no other.
     """
@@ -35,6 +37,7 @@ class Measurement:
     encode_seconds: float
     decode_seconds: float
     fallback: bool | None
+    ssimulacra2: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Point:
     encode_seconds: float
     decode_seconds: float
     fallbacks: int | None
+    ssimulacra2: float = math.nan
 
 
 def warm_up(codec: Codec) -> None:
@@ -105,6 +109,7 @@ def _measure(codec: Codec, setting: float, picture: str, pixels: np.ndarray) -> 
         encode_seconds=encoded - started,
         decode_seconds=finished - encoded,
         fallback=codec.falls_back(pixels, setting, data),
+        ssimulacra2=ssimulacra2(before, after) if has_ssimulacra2() else math.nan,
     )
 
 
@@ -126,4 +131,5 @@ def _mean(group: Sequence[Measurement]) -> Point:
         encode_seconds=float(np.mean([m.encode_seconds for m in group])),
         decode_seconds=float(np.mean([m.decode_seconds for m in group])),
         fallbacks=sum(fallbacks) if fallbacks else None,
+        ssimulacra2=float(np.mean([m.ssimulacra2 for m in group])),
     )

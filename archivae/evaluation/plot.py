@@ -1,4 +1,7 @@
-"""The rate-distortion plot: PSNR and MS-SSIM over bits per pixel, ArchiVAE's models before all others."""
+"""The rate-distortion plot: PSNR, MS-SSIM and, where measured, SSIMULACRA 2 over bits per pixel.
+
+ArchiVAE's models stand before all others.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +62,17 @@ def draw(curves: Sequence[Curve], title: str, kind: Literal["svg", "png"]) -> by
     styles = dict(zip((curve.name for curve in shown), _styles(shown), strict=True))
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=(13, 5.6), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        scored = any(curve.by_ssimulacra2() for curve in shown)
+        left, right, *third = figure.subplots(1, 3 if scored else 2)
         for curve in shown:
             _line(left, curve, curve.by_psnr(), styles[curve.name])
             _line(right, curve, curve.by_ms_ssim(), styles[curve.name])
         _dress(left, "PSNR in RGB (dB)")
         _dress(right, "MS-SSIM (dB)")
+        for axes in third:
+            for curve in shown:
+                _line(axes, curve, curve.by_ssimulacra2(), styles[curve.name])
+            _dress(axes, "SSIMULACRA 2")
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
         if not all(curve.measured for curve in shown):
             left.set_title("with points: measured in this run; without: published", loc="left", fontsize=9, color=_DIM)

@@ -67,6 +67,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "anchor_measured": comparison.anchor.measured,
         "psnr": _bd_rate(comparison.by_psnr),
         "ms_ssim": _bd_rate(comparison.by_ms_ssim),
+        "ssimulacra2": _bd_rate(comparison.by_ssimulacra2),
     }
 
 

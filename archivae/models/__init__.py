@@ -5,6 +5,7 @@ from archivae.models.families import FAMILIES
 from archivae.models.families.codec import FamilyCodec
 from archivae.models.families.weights import FamilyWeights, parse_family
 from archivae.models.photo.codec import PhotoCodec
+from archivae.models.photo.refine import MOST_EFFORT
 from archivae.models.photo.weights import PhotoWeights, parse_weights
 from archivae.models.protocol import Autoencoder, Decoder, Describer, Form, Sampler
 from archivae.models.registry import ModelName, open_model
@@ -48,6 +49,7 @@ __all__ = [
     "load_restorer",
     "model_path",
     "ModelName",
+    "MOST_EFFORT",
     "open_model",
     "parse_codec",
     "parse_family",

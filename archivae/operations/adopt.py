@@ -9,7 +9,7 @@ from archivae.operations.decode import decode_stream
 from archivae.operations.fallbacks import PSNR_FLOOR, fallback_may_win
 from archivae.operations.goals import nearness, smallness
 from archivae.operations.quality import psnr
-from archivae.operations.rate import Lossless, Quality, Rate, TargetPsnr, TargetSsim
+from archivae.operations.rate import Distortion, Lossless, Quality, Rate
 from archivae.operations.source import Encoded, Source
 
 
@@ -45,7 +45,7 @@ def _may_be_meant(stream: Bitstream, size: int, source: Source, rate: Rate) -> b
     """Whether a learned file of ``size`` bytes can be what ``rate`` asks for, as far as can be said without decoding."""
     if isinstance(rate, Quality):
         return stream.quality == rate.steps
-    if isinstance(rate, TargetPsnr | TargetSsim):
+    if isinstance(rate, Distortion):
         return True
     if isinstance(rate, Lossless):
         return False
@@ -56,7 +56,7 @@ def _may_be_meant(stream: Bitstream, size: int, source: Source, rate: Rate) -> b
 
 def _is_near(source: Source, decoded: Pixels, rate: Rate) -> bool:
     """Whether the picture is as near as asked and no nearer, where that was asked."""
-    if not isinstance(rate, TargetPsnr | TargetSsim):
+    if not isinstance(rate, Distortion):
         return True
     asked = nearness(rate, source)
     return asked.goal.is_hit(asked.measure(source.picture.pixels, decoded))

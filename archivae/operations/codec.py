@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from archivae.bitstream import Tile
-from archivae.errors import UnknownModelError
+from archivae.errors import UnknownModelError, UsageError
 from archivae.models import (
+    MOST_EFFORT,
     CodecWeights,
     FamilyCodec,
     FamilyWeights,
@@ -49,6 +51,63 @@ class Codec(Protocol):
         self, originals: Sequence[Pixels], pictures: Sequence[Sequence[Tile]], quality: int, side: int
     ) -> list[int]:
         """The sum of squared differences of each decoded picture to its original, (H, W, 1 or 3)."""
+
+
+class HardCodec(Codec, Protocol):
+    """A codec that can encode harder."""
+
+    def encode(self, pictures: Sequence[Pixels], quality: int, *, effort: int = 0) -> list[list[Tile]]:
+        """As `Codec.encode`; ``effort`` as in `with_effort`. UsageError for one that the model does not have."""
+
+
+@dataclass(frozen=True)
+class WithEffort:
+    """``codec``, encoding with ``effort``; what it writes any codec of the same model decodes."""
+
+    codec: HardCodec
+    effort: int
+
+    @property
+    def id(self) -> bytes:
+        return self.codec.id
+
+    @property
+    def batch_limit(self) -> int:
+        """1: each picture is worked on alone."""
+        return 1
+
+    def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
+        return self.codec.encode(pictures, quality, effort=self.effort)
+
+    def decode(
+        self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
+    ) -> list[Pixels]:
+        return self.codec.decode(pictures, height, width, quality, side)
+
+    def squared_errors(
+        self, originals: Sequence[Pixels], pictures: Sequence[Sequence[Tile]], quality: int, side: int
+    ) -> list[int]:
+        return self.codec.squared_errors(originals, pictures, quality, side)
+
+
+def with_effort(codec: HardCodec, effort: int) -> Codec:
+    """``codec`` encoding so hard, 0 to `MOST_EFFORT`: each takes longer and makes smaller files of the same quality.
+
+    UsageError for an effort that there is not.
+    """
+    check_effort(effort)
+    return WithEffort(codec, effort) if effort else codec
+
+
+def without_effort(codec: Codec) -> Codec:
+    """The codec that ``codec`` is without effort."""
+    return codec.codec if isinstance(codec, WithEffort) else codec
+
+
+def check_effort(effort: int) -> None:
+    """UsageError unless it is a whole number from 0 to `MOST_EFFORT`."""
+    if isinstance(effort, bool) or not isinstance(effort, int) or not 0 <= effort <= MOST_EFFORT:
+        raise UsageError(f"effort goes from 0 to {MOST_EFFORT} in whole numbers, found {effort!r}")
 
 
 LocalCodec = PhotoCodec | FamilyCodec

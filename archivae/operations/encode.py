@@ -13,7 +13,7 @@ from archivae.errors import UsageError
 from archivae.images import DEFAULT_OPTIONS, MAX_PIXELS, Metadata, Picture, ReadOptions, open_picture
 from archivae.images.notes import NO_NOTES
 from archivae.models import DEFAULT_MODEL
-from archivae.operations.codec import Codec, Pixels, named_codec
+from archivae.operations.codec import Codec, Pixels, named_codec, with_effort
 from archivae.operations.fallbacks import keep_best, keep_exact_within
 from archivae.operations.frames import frames_of, join_frames
 from archivae.operations.learned import learned_files, psnr_again
@@ -28,37 +28,43 @@ def encode(
     quality: float | None = None,
     target_psnr: float | None = None,
     target_ssim: float | None = None,
+    target_ssimulacra2: float | None = None,
     target_bpp: float | None = None,
     max_bytes: int | None = None,
     lossless: bool = False,
     model: str = DEFAULT_MODEL,
+    effort: int = 0,
     fallbacks: bool = True,
     accelerator: str = "auto",
 ) -> bytes:
-    """One picture into ``.avae`` bytes, at a quality or to a target: one of the first six after the image, no more.
+    """One picture into ``.avae`` bytes, at a quality or to a target: one of the first seven after the image, no more.
 
     Args:
         image: (H, W), (H, W, 1) or (H, W, 3) uint8, or a Pillow image of mode L or RGB.
         quality: 0 to 100; 60 if nothing else is asked for.
         target_psnr: at least so many dB, and at most 0.1 more.
         target_ssim: at least this MS-SSIM, between 0 and 1, and at most 0.1 more in dB, -10 log10(1 - x).
+        target_ssimulacra2: at least this SSIMULACRA 2, between 0 and 100, and at most 0.5 more. Takes the extra
+            ``archivae[ssimulacra2]``.
         target_bpp: at most so many bits per pixel of the whole file, and hardly fewer.
         max_bytes: at most so many bytes, and hardly fewer.
         lossless: the very pixels back.
         model: a shipped model's name, or a ``.safetensors`` file.
+        effort: 0 to 3; each takes several times as long as the one before and saves some percent of the bytes.
         fallbacks: store losslessly what the codec would make larger, or cannot bring as near as asked.
         accelerator: ``auto``, ``cpu``, ``cuda``.
 
     Raises:
-        UsageError: an image or quality that is none, or two things asked for at once.
+        UsageError: an image, quality or effort that is none, or two things asked for at once.
         TargetError: a target that this picture cannot meet; the message says what it can.
     """
     rate = pick_rate(
         quality=quality, target_psnr=target_psnr, target_ssim=target_ssim,
-        target_bpp=target_bpp, max_bytes=max_bytes, lossless=lossless,
+        target_ssimulacra2=target_ssimulacra2, target_bpp=target_bpp, max_bytes=max_bytes, lossless=lossless,
     )  # fmt: skip
     picture = Picture(_check_pixels(_as_array(image)), "array", Metadata(), NO_NOTES)
-    (encoded,) = encode_at([Source(picture, b"")], named_codec(model, accelerator), rate, fallbacks)
+    codec = with_effort(named_codec(model, accelerator), effort)
+    (encoded,) = encode_at([Source(picture, b"")], codec, rate, fallbacks)
     return encoded.data
 
 

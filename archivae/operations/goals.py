@@ -9,21 +9,36 @@ from dataclasses import dataclass
 from archivae.bitstream import Coding
 from archivae.errors import TargetError
 from archivae.operations.codec import Pixels
-from archivae.operations.quality import MS_SSIM_SHORTEST_SIDE, ms_ssim, psnr
-from archivae.operations.rate import Distortion, Size, TargetPsnr
+from archivae.operations.quality import (
+    MS_SSIM_SHORTEST_SIDE,
+    SSIMULACRA2_SHORTEST_SIDE,
+    has_ssimulacra2,
+    ms_ssim,
+    psnr,
+    ssimulacra2,
+)
+from archivae.operations.rate import Distortion, Rate, Size, TargetPsnr, TargetSsimulacra2
 from archivae.operations.search import Curve, Goal
 from archivae.operations.source import Source, archive_file
-from archivae.operations.typical import TYPICAL_MS_SSIM, TYPICAL_PSNR, ms_ssim_db, typical_log_bytes
+from archivae.operations.typical import (
+    TYPICAL_MS_SSIM,
+    TYPICAL_PSNR,
+    TYPICAL_SSIMULACRA2,
+    ms_ssim_db,
+    typical_log_bytes,
+)
 
 TOLERANCE_DB = 0.1
 """How much nearer than asked a decoded picture may come."""
+TOLERANCE_SSIMULACRA2 = 0.5
+"""The same in points of that scale."""
 TOLERANCE_BYTES = 0.01
 """What share of the bytes allowed may be left unused."""
 
 
 @dataclass(frozen=True)
 class Nearness:
-    """How near a decoded picture must come: ``measure`` of original and decoded, in dB; ``show`` puts dB into words."""
+    """How near a decoded picture must come: ``measure`` of original and decoded, mostly in dB; ``show`` puts it in words."""
 
     goal: Goal
     typical: Curve
@@ -50,16 +65,34 @@ class Smallness:
 
 
 def nearness(rate: Distortion, source: Source) -> Nearness:
-    """TargetError for an MS-SSIM where that is not defined."""
+    """TargetError for a measure where that is not defined or not installed."""
     if isinstance(rate, TargetPsnr):
         return Nearness(Goal(rate.db, TOLERANCE_DB), TYPICAL_PSNR, psnr, "{:.2f} dB".format)
-    height, width = source.picture.pixels.shape[:2]
-    if min(height, width) < MS_SSIM_SHORTEST_SIDE:
+    if isinstance(rate, TargetSsimulacra2):
+        check_measure(rate)
+        _check_side(source, SSIMULACRA2_SHORTEST_SIDE, "SSIMULACRA 2")
+        goal = Goal(rate.score, TOLERANCE_SSIMULACRA2)
+        return Nearness(goal, TYPICAL_SSIMULACRA2, ssimulacra2, "SSIMULACRA 2 {:.2f}".format)
+    _check_side(source, MS_SSIM_SHORTEST_SIDE, "MS-SSIM")
+    return Nearness(Goal(ms_ssim_db(rate.ms_ssim), TOLERANCE_DB), TYPICAL_MS_SSIM, _ms_ssim_db_of, _show_ms_ssim)
+
+
+def check_measure(rate: Rate) -> None:
+    """TargetError if what ``rate`` asks for cannot be measured by what is installed."""
+    if isinstance(rate, TargetSsimulacra2) and not has_ssimulacra2():
         raise TargetError(
-            f"MS-SSIM needs a short side of at least {MS_SSIM_SHORTEST_SIDE} pixels, found {height}x{width}: "
+            "a SSIMULACRA 2 is asked for, and the package that measures it isn't installed: "
+            "install archivae[ssimulacra2], or ask for a PSNR or MS-SSIM"
+        )
+
+
+def _check_side(source: Source, least: int, measure: str) -> None:
+    height, width = source.picture.pixels.shape[:2]
+    if min(height, width) < least:
+        raise TargetError(
+            f"{measure} needs a short side of at least {least} pixels, found {height}x{width}: "
             "ask for a PSNR, a size or a quality"
         )
-    return Nearness(Goal(ms_ssim_db(rate.ms_ssim), TOLERANCE_DB), TYPICAL_MS_SSIM, _ms_ssim_db_of, _show_ms_ssim)
 
 
 def smallness(rate: Size, source: Source) -> Smallness:

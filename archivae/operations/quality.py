@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import io
 import math
 
 import numpy as np
 import torch
+from PIL import Image
 from pytorch_msssim import ms_ssim as _ms_ssim  # type: ignore[import-untyped]
 
 # Five scales, halved four times, each filtered by a window of 11: less has no room for it.
 MS_SSIM_SHORTEST_SIDE = 161
+SSIMULACRA2_SHORTEST_SIDE = 8
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -44,6 +49,38 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:
         return math.nan
     with torch.inference_mode():
         return float(_ms_ssim(_batch(a), _batch(b), data_range=255))
+
+
+def has_ssimulacra2() -> bool:
+    """Whether the package that measures it is installed: the extra ``archivae[ssimulacra2]``."""
+    return importlib.util.find_spec("ssimulacra2") is not None
+
+
+def ssimulacra2(a: np.ndarray, b: np.ndarray) -> float:
+    """SSIMULACRA 2 of two uint8 (H, W, C) arrays taken for sRGB: 100 for equal ones, 90 visually lossless, below 0 very bad.
+
+    NaN for pictures whose short side is less than 8, where the measure isn't defined.
+    Sneyers: SSIMULACRA 2, Structural Similarity Unveiling Local And Compression Related Artifacts, 2022.
+
+    Raises:
+        ValueError: other types, different shapes, not three dimensions, or no samples.
+        ImportError: the package ssimulacra2 is not installed, see `has_ssimulacra2`.
+    """
+    _check_pair(a, b)
+    if a.ndim != 3:
+        raise ValueError(f"expected (H, W, C), found shape {a.shape}")
+    if min(a.shape[:2]) < SSIMULACRA2_SHORTEST_SIDE:
+        return math.nan
+    measure = importlib.import_module("ssimulacra2").compute_ssimulacra2
+    return 100.0 if np.array_equal(a, b) else float(measure(_bmp(a), _bmp(b)))
+
+
+def _bmp(pixels: np.ndarray) -> io.BytesIO:
+    """A file, as the package takes them."""
+    file = io.BytesIO()
+    Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))).save(file, "BMP")
+    file.seek(0)
+    return file
 
 
 def _batch(pixels: np.ndarray) -> torch.Tensor:

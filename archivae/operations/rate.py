@@ -58,6 +58,19 @@ class TargetSsim:
 
 
 @dataclass(frozen=True)
+class TargetSsimulacra2:
+    """At least this SSIMULACRA 2 score, and hardly more."""
+
+    score: float
+
+    def __post_init__(self) -> None:
+        _check(0 < self.score < 100, "a SSIMULACRA 2 is asked for between 0 and 100 (100 is lossless)", self.score)
+
+    def asked(self) -> dict[str, Any]:
+        return {"target_ssimulacra2": self.score}
+
+
+@dataclass(frozen=True)
 class TargetBpp:
     """At most so many bits a pixel, every byte of the file counted, and hardly fewer."""
 
@@ -99,7 +112,7 @@ class Lossless:
         return {"lossless": True}
 
 
-Distortion = TargetPsnr | TargetSsim
+Distortion = TargetPsnr | TargetSsim | TargetSsimulacra2
 Size = TargetBpp | MaxBytes
 Rate = Quality | Distortion | Size | Lossless
 """``asked()`` gives it as the keyword that `pick_rate`, `archivae.encode` and `EncodeImages` take."""
@@ -108,6 +121,7 @@ _RATES: Mapping[str, Callable[[Any], Rate]] = {
     "quality": Quality,
     "target_psnr": TargetPsnr,
     "target_ssim": TargetSsim,
+    "target_ssimulacra2": TargetSsimulacra2,
     "target_bpp": TargetBpp,
     "max_bytes": MaxBytes,
     "lossless": lambda _: Lossless(),

@@ -51,6 +51,11 @@ class Curve:
     def value(self, step: int) -> float:
         return float(np.interp(step, self.steps, self.values))
 
+    def through(self, step: int, value: float) -> Curve:
+        """The same curve, moved up or down so that it has ``value`` at ``step``."""
+        shift = value - self.value(step)
+        return Curve(self.steps, tuple(known + shift for known in self.values))
+
     def step(self, value: float) -> int:
         """The nearest step; an end's for values beyond it."""
         return round(float(np.interp(value, self.values, self.steps)))

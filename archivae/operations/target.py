@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from archivae.bitstream import Coding
 from archivae.errors import TargetError
 from archivae.images.notes import said
-from archivae.operations.codec import Codec, Pixels
+from archivae.operations.codec import Codec, Pixels, without_effort
 from archivae.operations.fallbacks import PSNR_FLOOR, fallback_may_win, keep_best, keep_exact, smallest_exact
 from archivae.operations.goals import Nearness, Smallness, nearness, smallness
 from archivae.operations.learned import decode_again, learned_files
 from archivae.operations.quality import psnr
-from archivae.operations.rate import Distortion, Lossless, Size, TargetPsnr, TargetSsim
-from archivae.operations.search import TOP, Found, search
+from archivae.operations.rate import Distortion, Lossless, Size
+from archivae.operations.search import TOP, Curve, Found, Goal, search
 from archivae.operations.source import Encoded, Source
 
 
@@ -27,7 +30,7 @@ def encode_to_target(
     """
     if isinstance(target, Lossless):
         return keep_exact(source, smallest_exact(source, rebuild=True))
-    if isinstance(target, TargetPsnr | TargetSsim):
+    if isinstance(target, Distortion):
         return _near_enough(source, codec, nearness(target, source), fallbacks)
     return _small_enough(source, codec, smallness(target, source), fallbacks)
 
@@ -42,13 +45,24 @@ class _Try:
     decoded: Pixels | None = None
 
 
+def _search(attempt: Callable[[Codec, int], _Try], codec: Codec, goal: Goal, typical: Curve) -> Found[_Try]:
+    """Search without effort first, for that is quick; what is found there is where the search with effort begins."""
+    plain = without_effort(codec)
+    found = search(partial(attempt, plain), goal, typical)
+    if codec is plain:
+        return found
+    near = typical.through(found.best.quality, found.best.value) if math.isfinite(found.best.value) else typical
+    hard = search(partial(attempt, codec), goal, near)
+    return replace(hard, tries=found.tries + hard.tries)
+
+
 def _near_enough(source: Source, codec: Codec, asked: Nearness, fallbacks: bool) -> Encoded:
-    def attempt(quality: int) -> _Try:
-        (data,) = learned_files([source], codec, quality)
+    def attempt(with_codec: Codec, quality: int) -> _Try:
+        (data,) = learned_files([source], with_codec, quality)
         (decoded,) = decode_again([source], [data], codec)
         return _Try(data, quality, asked.measure(source.picture.pixels, decoded), decoded)
 
-    found = search(attempt, asked.goal, asked.typical)
+    found = _search(attempt, codec, asked.goal, asked.typical)
     if not found.met:
         return _out_of_reach(source, asked, found, fallbacks)
     learned = _verified(source, codec, found)
@@ -67,15 +81,15 @@ def _out_of_reach(source: Source, asked: Nearness, found: Found[_Try], fallbacks
 
 
 def _small_enough(source: Source, codec: Codec, asked: Smallness, fallbacks: bool) -> Encoded:
-    def attempt(quality: int) -> _Try:
-        (data,) = learned_files([source], codec, quality)
+    def attempt(with_codec: Codec, quality: int) -> _Try:
+        (data,) = learned_files([source], with_codec, quality)
         return _Try(data, quality, asked.measure(len(data)))
 
     tried_exact = fallbacks and fallback_may_win(source, asked.most)
     exact = _exact_within(source, asked.most) if tried_exact else None
     if exact:
         return exact
-    found = search(attempt, asked.goal, asked.typical)
+    found = _search(attempt, codec, asked.goal, asked.typical)
     if fallbacks and not tried_exact and (not found.met or found.best.quality == TOP):
         exact = _exact_within(source, asked.most)
     if exact:

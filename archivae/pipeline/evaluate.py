@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -14,12 +15,12 @@ if TYPE_CHECKING:  # torch, scipy and matplotlib take seconds to import: `archiv
     from archivae.evaluation.report import Run
     from archivae.storage import StoredObject
 
-DEFAULT_CODECS = "photo,jpeg,webp,avif"
+DEFAULT_CODECS = "photo,jpeg,webp,avif-fast"
 DEFAULT_QUALITIES = (0.0, 12.5, 25.0, 37.5, 50.0, 62.5, 75.0, 87.5, 100.0)
 OUTPUT = "rate_distortion"
 
 # As wide as the tables need, whatever a pipe or CI claims to be: nothing is cut off.
-_NARROWEST = 110
+_NARROWEST = 150
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,7 +35,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--codecs",
         default=DEFAULT_CODECS,
-        help="models, by name or .safetensors path, and jpeg, webp, avif, avif444, jxl (default: %(default)s)",
+        help="models, by name or .safetensors path, photo@2 for effort 2; jpeg, webp, jxl; avif, avif444, both also with "
+        "-psnr (tuned for that) and then -4 (speed 4), avif-fast for those at speed 6, avif-all for all (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--qualities",
@@ -154,7 +157,8 @@ def _write(out: str, result: Run, curves: Sequence[Curve], comparisons: Sequence
 def _print_points(console: Console, result: Run) -> None:
     from rich.table import Table
 
-    table = Table("codec", "setting", "bytes", "bpp", "PSNR dB", "MS-SSIM", "encode s", "decode s", "fallbacks")
+    measures = ("PSNR dB", "MS-SSIM", "SSIMULACRA 2")
+    table = Table("codec", "setting", "bytes", "bpp", *measures, "encode s", "decode s", "fallbacks")
     table.title = f"Means over {_counted(result)}"
     for column in table.columns[1:]:
         column.justify = "right"
@@ -169,6 +173,7 @@ def _print_points(console: Console, result: Run) -> None:
             f"{point.bpp:.4f}",
             f"{point.psnr:.2f}",
             f"{point.ms_ssim:.5f}",
+            "-" if math.isnan(point.ssimulacra2) else f"{point.ssimulacra2:.2f}",
             f"{point.encode_seconds:.3f}",
             f"{point.decode_seconds:.3f}",
             "" if point.fallbacks is None else str(point.fallbacks),
@@ -181,19 +186,23 @@ def _print_bd_rates(console: Console, comparisons: Sequence[Comparison]) -> None
     """Of our models alone, where there are some: classic codecs against each other are in the JSON."""
     from rich.table import Table
 
-    shown = [comparison for comparison in comparisons if comparison.codec.ours] or comparisons
-    table = Table("codec", "against", "", "BD-rate, PSNR", "over dB", "BD-rate, MS-SSIM", "over dB")
-    table.title = "Bytes at equal quality (BD-rate): negative is smaller"
+    from archivae.evaluation import contests
+
+    shown = contests([comparison for comparison in comparisons if comparison.codec.ours] or comparisons)
+    columns = ("by PSNR", "over dB", "by MS-SSIM", "over dB", "by SSIMULACRA 2", "over", "encode s", "decode s")
+    table = Table("codec", "against", "", *columns)
+    table.title = "Bytes at equal quality (BD-rate): negative is smaller; seconds are the rival's at 0.5 bpp"
     for column in table.columns[3:]:
         column.justify = "right"
     last = ""
-    for comparison in shown:
-        if last and comparison.codec.name != last:
+    for contest in shown:
+        name = contest.codec.name
+        if name != last:
             table.add_section()
-        name = comparison.codec.name
-        origin = "measured" if comparison.anchor.measured else "published"
-        rates = [*_cells(comparison.by_psnr), *_cells(comparison.by_ms_ssim)]
-        table.add_row(name if name != last else "", comparison.anchor.label, origin, *rates)
+            table.add_row(name, "", "", *[""] * 6, *_seconds(contest.codec.seconds()))
+        origin = "measured" if contest.anchors[0].measured else "published"
+        rates = [*_cells(contest.by_psnr), *_cells(contest.by_ms_ssim), *_cells(contest.by_ssimulacra2)]
+        table.add_row("", contest.rival, origin, *rates, *_seconds(contest.seconds))
         last = name
     if shown:
         console.print(table)
@@ -201,6 +210,10 @@ def _print_bd_rates(console: Console, comparisons: Sequence[Comparison]) -> None
 
 def _cells(rate: BdRate | None) -> tuple[str, str]:
     return ("-", "-") if rate is None else (f"{rate.percent:+.1f} %", f"{rate.low:.1f} to {rate.high:.1f}")
+
+
+def _seconds(both: tuple[float, float]) -> list[str]:
+    return ["-" if math.isnan(seconds) else f"{seconds:.2f}" for seconds in both]
 
 
 def _print_notes(console: Console, args: argparse.Namespace, result: Run) -> None:

@@ -121,6 +121,7 @@ def _encode(settings: Settings, job: Job) -> beam.PTransform[Item, Item]:
         max_pixels=settings.max_pixels,
         tag=job.run,
         restoration=settings.restoration,
+        effort=settings.effort,
     )
 
 

@@ -17,6 +17,8 @@ from archivae.images.picture import KeptBytes
 from archivae.models import ACCELERATORS, DEFAULT_MODEL, shipped_codecs
 from archivae.models.restore.turns import PASSES
 from archivae.operations.archive_assign import SHARD_BYTES
+from archivae.operations.codec import check_effort
+from archivae.operations.goals import check_measure
 from archivae.operations.rate import RATE_WORDS, Rate, pick_rate
 from archivae.operations.restoration import RESTORE_TASKS, Restoration
 from archivae.pipeline.family_options import (
@@ -61,6 +63,7 @@ class ArchivaeOptions(PipelineOptions):
 def add_encode_arguments(parser: Any) -> None:
     """The options of encode alone."""
     add_rate_arguments(parser)
+    add_effort_argument(parser)
     add_read_arguments(parser)
     add_archive_arguments(parser)
     parser.add_argument(
@@ -131,6 +134,14 @@ def add_rate_arguments(parser: Any) -> None:
         help="instead of --quality: at least this MS-SSIM, between 0 and 1, for each picture",
     )
     parser.add_argument(
+        "--target_ssimulacra2",
+        "--target-ssimulacra2",
+        type=float,
+        metavar="X",
+        help="instead of --quality: at least this SSIMULACRA 2, between 0 and 100, for each picture; takes "
+        "archivae[ssimulacra2]",
+    )
+    parser.add_argument(
         "--target_bpp",
         "--target-bpp",
         type=float,
@@ -145,6 +156,17 @@ def add_rate_arguments(parser: Any) -> None:
         help="instead of --quality: at most so many bytes a file, and hardly fewer",
     )
     parser.add_argument("--lossless", action="store_true", help="instead of --quality: the very pixels back")
+
+
+def add_effort_argument(parser: Any) -> None:
+    """How long to look for smaller files."""
+    parser.add_argument(
+        "--effort",
+        type=int,
+        default=0,
+        metavar="0..3",
+        help="smaller files of the same quality, more slowly; decoding is not affected (default: 0)",
+    )
 
 
 def add_read_arguments(parser: Any) -> None:
@@ -302,6 +324,7 @@ class Settings:
     max_failures: MaxFailures | None
     update: bool
     keep_old: bool
+    effort: int
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> Settings:
@@ -335,6 +358,8 @@ class Settings:
         if own.keep_old and not own.update_changed:
             raise UsageError("--keep-old says what becomes of what --update replaces: give that too, or leave it out")
         rate = pick_rate(**{word: getattr(own, word) for word in RATE_WORDS})
+        check_measure(rate)
+        check_effort(own.effort)
         return cls(
             own.operation, own.input, own.output, rate, own.model, own.format,
             own.accelerator, own.accelerator_scope, own.share_model, own.max_pixels, own.overwrite,
@@ -342,7 +367,7 @@ class Settings:
             ReadOptions(**{word: getattr(own, word) for word in READ_WORDS}), own.restore_profile,
             share_of(own.sample, "--sample"), own.against or "",
             own.watch, own.notifications or "",
-            _restoration(own), own.overwrite_foreign, max_failures(own), own.update_changed, own.keep_old,
+            _restoration(own), own.overwrite_foreign, max_failures(own), own.update_changed, own.keep_old, own.effort,
         )  # fmt: skip
 
     @property
@@ -358,6 +383,7 @@ class Settings:
         if self.operation == "encode":
             decisive |= {"model": model_id, **self.rate.asked(), **self.reading.asked()}
             decisive |= {"shard_size": self.shard_size} if self.archive else {}
+            decisive |= {"effort": self.effort} if self.effort else {}
         elif self.operation == "verify":
             decisive |= {"share": self.share} | ({"against": self.against} if self.against else {})
         else:

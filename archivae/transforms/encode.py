@@ -17,7 +17,7 @@ from archivae.images import MAX_PIXELS, READ_WORDS, ReadOptions, open_picture, p
 from archivae.images.picture import Depth, Frames, KeptBytes
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.adopt import adopt
-from archivae.operations.codec import Codec
+from archivae.operations.codec import check_effort, with_effort
 from archivae.operations.encode import encode_at, options_for
 from archivae.operations.names import archive_name
 from archivae.operations.rate import RATE_WORDS, Quality, Rate, pick_rate
@@ -40,11 +40,11 @@ class EncodeImages(beam.PTransform):
     """Encodes each `Item`'s picture file into an ``.avae`` file, verified by decoding it.
 
     ``quality`` goes from 0 to 100. In its place a target may be asked for, as in `archivae.encode`: ``target_psnr``,
-    ``target_ssim``, ``target_bpp``, ``max_bytes`` or ``lossless``. ``model`` is a shipped model's name or a weight file's
-    URI; ``accelerator`` one of `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of the model for all
-    processes of a machine, known to them by ``tag``, which is the job's own if given none. The seven from ``depth`` on are
-    `archivae.images.ReadOptions`: how pictures are read. With a ``restoration`` each picture is restored first. What
-    fails travels on as a failed item.
+    ``target_ssim``, ``target_ssimulacra2``, ``target_bpp``, ``max_bytes`` or ``lossless``. ``model`` is a shipped model's
+    name or a weight file's URI; ``accelerator`` one of `archivae.models.ACCELERATORS`. ``share_model`` holds one copy of
+    the model for all processes of a machine, known to them by ``tag``, which is the job's own if given none. The seven from
+    ``depth`` on are `archivae.images.ReadOptions`: how pictures are read. With a ``restoration`` each picture is restored
+    first. ``effort`` goes from 0 to 3: smaller files, more slowly. What fails travels on as a failed item.
     """
 
     quality: float | None = None
@@ -66,6 +66,8 @@ class EncodeImages(beam.PTransform):
     keep_dicom_tags: bool = False
     keep_bytes_of: KeptBytes = ""
     restoration: Restoration | None = None
+    effort: int = 0
+    target_ssimulacra2: float | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -73,13 +75,15 @@ class EncodeImages(beam.PTransform):
     def expand(self, items: PCollection[Item]) -> PCollection[Item]:
         where = (self.accelerator, self.share_model, self.tag or uuid.uuid4().hex)
         rate = pick_rate(**{word: getattr(self, word) for word in RATE_WORDS})
+        check_effort(self.effort)
         options = options_for(rate, ReadOptions(**{word: getattr(self, word) for word in READ_WORDS}))
         restoring = None
         if self.restoration is not None:
             restoring = partial(
                 Restoring, self.restoration, RestorerSource(self.restoration.restorers, *where), self.max_pixels
             )
-        return items | beam.ParDo(_EncodeFn(CodecSource(self.model, *where), rate, self.max_pixels, options, restoring))
+        source = CodecSource(self.model, *where)
+        return items | beam.ParDo(_EncodeFn(source, rate, self.max_pixels, options, restoring, self.effort))
 
 
 @dataclass(frozen=True)
@@ -98,19 +102,21 @@ class _EncodeFn(BatchingFn[_Waiting]):
         max_pixels: int,
         options: ReadOptions,
         make_restoring: Callable[[], Restoring] | None,
+        effort: int,
     ) -> None:
         self._source = source
         self._rate = rate
         self._max_pixels = max_pixels
         self._options = options
         self._make_restoring = make_restoring
+        self._effort = effort
 
     def display_data(self) -> dict[str, Any]:
         hardware = {"accelerator": self._source.accelerator, "max_pixels": self._max_pixels}
-        return {**self._rate.asked(), "model": self._source.model, **hardware}
+        return {**self._rate.asked(), "effort": self._effort, "model": self._source.model, **hardware}
 
     def setup(self) -> None:
-        self._codec: Codec = self._source.codec()
+        self._codec = with_effort(self._source.codec(), self._effort)
         # A CPU that runs the networks has no time left for more, and their memory is better used.
         self.prepared_ahead = PICTURES_AHEAD if self._codec.batch_limit > 1 else 0
         super().setup()
@@ -139,7 +145,8 @@ class _EncodeFn(BatchingFn[_Waiting]):
         return [found or self._finished(waiting, next(fresh)) for waiting, found in zip(batch, adopted, strict=True)]
 
     def _adopted(self, waiting: _Waiting) -> Item | None:
-        if not waiting.item.found or self._restoring is not None:  # a file doesn't say how its picture was restored
+        # A file doesn't say how its picture was restored, nor how hard it was encoded.
+        if not waiting.item.found or self._restoring is not None or self._effort:
             return None
         try:
             archived = read_object(waiting.item.found)

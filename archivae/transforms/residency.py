@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from archivae.bitstream import Tile
 from archivae.models import codec_path, parse_codec, shipped_codecs
-from archivae.operations.codec import Codec, LocalCodec, put_on_device
+from archivae.operations.codec import HardCodec, LocalCodec, put_on_device
 from archivae.storage import read_object
 from archivae.transforms.sharing import Shared
 
@@ -48,7 +48,7 @@ class CodecSource:
         """A new copy of the codec, on its device."""
         return put_on_device(parse_codec(self.weight_file()), self.accelerator)
 
-    def codec(self) -> Codec:
+    def codec(self) -> HardCodec:
         """The codec to use here: this process's own, loaded by the first thread that asks, or the shared one."""
         if self.share:
             return SharedCodec(self)
@@ -70,8 +70,8 @@ class CodecServer:
         """The model's id, its batch limit, and a token that names this very copy."""
         return self._codec.id, self._codec.batch_limit, self._codec.copy
 
-    def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
-        return self._codec.encode(pictures, quality)
+    def encode(self, pictures: Sequence[Pixels], quality: int, effort: int) -> list[list[Tile]]:
+        return self._codec.encode(pictures, quality, effort=effort)
 
     def decode(
         self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
@@ -91,8 +91,8 @@ class SharedCodec:
         self._shared = Shared(lambda: CodecServer(source), source.tag)
         self.id, self.batch_limit, self.copy = self._shared.call(lambda server: server.describe())
 
-    def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
-        return self._shared.call(lambda server: server.encode(pictures, quality))
+    def encode(self, pictures: Sequence[Pixels], quality: int, *, effort: int = 0) -> list[list[Tile]]:
+        return self._shared.call(lambda server: server.encode(pictures, quality, effort))
 
     def decode(
         self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int

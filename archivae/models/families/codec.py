@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from archivae.bitstream import Tables, Tile, ValueDecoder, encode_values
-from archivae.errors import CorruptBitstreamError
+from archivae.errors import CorruptBitstreamError, UsageError
 from archivae.models.families.quantiser import Indices, Integers, make_quantiser
 from archivae.models.families.weights import FamilyWeights
 from archivae.models.running import check_picture, to_pixels, to_tensor
@@ -37,8 +37,13 @@ class FamilyCodec:
         self._quantiser = make_quantiser(weights.build().to(device), weights.codec)
 
     @torch.inference_mode()
-    def encode(self, pictures: Sequence[Pixels], quality: int) -> list[list[Tile]]:
-        """The one tile of each picture, (H, W, 1 or 3). UsageError for pictures the model does not take."""
+    def encode(self, pictures: Sequence[Pixels], quality: int, *, effort: int = 0) -> list[list[Tile]]:
+        """The one tile of each picture, (H, W, 1 or 3). UsageError for pictures the model does not take.
+
+        These models have one way to encode: an ``effort`` but 0 is a UsageError.
+        """
+        if effort:
+            raise UsageError(f"{self.weights.name} encodes with effort 0 alone, found {effort}: leave --effort out")
         return [[self._encode_one(picture, quality)] for picture in pictures]
 
     @torch.inference_mode()

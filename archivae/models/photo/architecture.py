@@ -46,6 +46,16 @@ class Architecture:
     def asdict(self) -> dict[str, int]:
         return asdict(self)
 
+    @property
+    def reach(self) -> int:
+        """How far a pixel reaches through either transform, in pixels: a block's 3x3 filter reaches one position."""
+        return PATCH * self.fine_blocks + LATENT_STRIDE * self.coarse_blocks
+
+    @property
+    def halo(self) -> int:
+        """`reach` in whole latent positions, in pixels: tiles are cut with this much around them."""
+        return -(-self.reach // LATENT_STRIDE) * LATENT_STRIDE
+
 
 def anchor_mix(position: Tensor) -> Tensor:
     """How much of each anchor makes a quality: (N,) in [0, ANCHORS - 1] to (N, ANCHORS), two neighbours of one sum.

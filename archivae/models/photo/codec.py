@@ -3,86 +3,45 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from archivae.bitstream import Tile, tile_grid
-from archivae.models.photo.architecture import ANCHORS, HYPER_STRIDE, LATENT_STRIDE, Z_LIMIT, anchor_mix
+from archivae.bitstream import Tile
+from archivae.models.photo.adjoint import Adjoint
+from archivae.models.photo.architecture import (
+    ANCHORS,
+    LATENT_STRIDE,
+    Z_LIMIT,
+    anchor_mix,
+)
 from archivae.models.photo.coder import choose_integers, decode_tiles, encode_tiles
+from archivae.models.photo.distortion import Renderer
+from archivae.models.photo.effort import HardEncoder
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks
 from archivae.models.photo.grey import from_rgb, to_rgb
 from archivae.models.photo.integer import PARAMETER_UNIT
 from archivae.models.photo.layers import Pointwise, blend
 from archivae.models.photo.packed import pack
-from archivae.models.photo.quantiser import Quantiser
+from archivae.models.photo.quantiser import BitCount, Quantiser
+from archivae.models.photo.refine import Refiner
+from archivae.models.photo.tiling import Cell, Pixels, cells, crop_padded, cut, padded_size, with_neighbours
 from archivae.models.photo.transforms import Analysis, HyperAnalysis, Synthesis
 from archivae.models.photo.weights import PhotoWeights
 
 TILE_SIDE = 1024
 """Pictures larger than this are coded in tiles of this side."""
-HALO = 64
-"""How far a pixel reaches through either transform, rounded up: tiles are cut with this much around them."""
 GPU_BATCH = 8
 HALF_RANGE = 127.5
 """Levels from the middle to either end."""
 
 Transform = TypeVar("Transform", bound=nn.Module)
-Pixels = npt.NDArray[np.uint8]
-
-
-class Cell(NamedTuple):
-    """One tile and the same with its halo, both (top, left, bottom, right) in pixels of the padded picture."""
-
-    inner: tuple[int, int, int, int]
-    outer: tuple[int, int, int, int]
-
-
-def padded_size(height: int, width: int) -> tuple[int, int]:
-    """The size rounded up to whole hyper-latents."""
-    return -(-height // HYPER_STRIDE) * HYPER_STRIDE, -(-width // HYPER_STRIDE) * HYPER_STRIDE
-
-
-def cells(height: int, width: int, side: int) -> Iterator[Cell]:
-    """The tiles of a picture, row by row.
-
-    >>> [cell.inner for cell in cells(100, 1500, 1024)]
-    [(0, 0, 128, 1024), (0, 1024, 128, 1536)]
-    """
-    tall, wide = padded_size(height, width)
-    rows, columns = tile_grid(height, width, side)
-    for row in range(rows):
-        for column in range(columns):
-            top, left = row * side, column * side
-            bottom, right = min(top + side, tall), min(left + side, wide)
-            outer = max(top - HALO, 0), max(left - HALO, 0), min(bottom + HALO, tall), min(right + HALO, wide)
-            yield Cell((top, left, bottom, right), outer)
-
-
-def with_neighbours(rows: Iterable[Tensor], reach: int) -> Iterator[Tensor]:
-    """Each of ``rows`` (N, C, h, w) with ``reach`` lines of the one above and of the one below, where there are any.
-
-    Three of them are held at a time.
-    """
-    above: list[Tensor] = []
-    waiting: Tensor | None = None
-    for row in rows:
-        if waiting is not None:
-            yield torch.cat([*above, waiting, row[:, :, :reach]], 2)
-            above = [waiting[:, :, -reach:].clone()]
-        waiting = row
-    if waiting is not None:
-        yield torch.cat([*above, waiting], 2)
-
-
-def _rows_of_cells(height: int, width: int, side: int) -> list[list[Cell]]:
-    by_row = groupby(cells(height, width, side), key=lambda cell: cell.inner[0])
-    return [list(row) for _, row in by_row]
 
 
 class PhotoCodec:
@@ -110,6 +69,7 @@ class PhotoCodec:
             for transform in (self._analysis, self._hyper_analysis, self._synthesis):
                 pack(transform)
         self._quantiser = Quantiser(weights.tables, device)
+        self._count = BitCount(weights.tables, device)
         self._networks = EntropyNetworks(
             weights.arch, weights.layers, weights.index_offset, weights.hyper_index, device
         )
@@ -120,12 +80,19 @@ class PhotoCodec:
         return 1 if self.device.type == "cpu" else GPU_BATCH
 
     @torch.inference_mode()
-    def encode(self, pictures: Sequence[Pixels], quality: int, side: int = TILE_SIDE) -> list[list[Tile]]:
-        """The tiles of each picture; the pictures are of one size, (H, W, 1 or 3)."""
+    def encode(
+        self, pictures: Sequence[Pixels], quality: int, side: int = TILE_SIDE, effort: int = 0
+    ) -> list[list[Tile]]:
+        """The tiles of each picture; the pictures are of one size, (H, W, 1 or 3).
+
+        With an ``effort`` of 1 to 3 better integers are looked for, picture by picture; see `archivae.models.photo.refine`.
+        """
         height, width = pictures[0].shape[:2]
+        if effort:
+            return [self._encode_harder(to_rgb(picture), quality, side, effort) for picture in pictures]
         coded: list[list[Tile]] = [[] for _ in pictures]
-        for cell in cells(height, width, side):
-            crops = [_crop_padded(to_rgb(p), cell.outer) for p in pictures]
+        for cell in self._cells(height, width, side):
+            crops = [crop_padded(to_rgb(p), cell.outer) for p in pictures]
             for at in range(0, len(crops), self.batch_limit):
                 tiles = self._encode_cell(crops[at : at + self.batch_limit], cell, quality)
                 for n, tile in enumerate(tiles):
@@ -170,7 +137,7 @@ class PhotoCodec:
 
         int32 (N, latents, h, w) in steps of 1/16, at 1/16 of the padded size. Raises CorruptBitstreamError.
         """
-        rows = _rows_of_cells(height, width, side)
+        rows = self._rows_of_cells(height, width, side)
         return torch.cat([self._restore_row(pictures, row, n, quality) for n, row in enumerate(rows)], 2)
 
     @torch.inference_mode()
@@ -178,14 +145,22 @@ class PhotoCodec:
         self, pictures: Sequence[Sequence[Tile]], height: int, width: int, quality: int, side: int
     ) -> Iterator[tuple[slice, int, npt.NDArray[np.uint8]]]:
         """The decoded pictures, a row of tiles at a time: which of them, the first row, pixels (n, rows, width, 3)."""
-        cell_rows = _rows_of_cells(height, width, side)
+        cell_rows = self._rows_of_cells(height, width, side)
+        lent = self.weights.arch.halo // LATENT_STRIDE
         for at in range(0, len(pictures), self.batch_limit):
             members = slice(at, at + self.batch_limit)
             restored = (self._restore_row(pictures[members], row, n, quality) for n, row in enumerate(cell_rows))
-            for row, latents in zip(cell_rows, with_neighbours(restored, HALO // LATENT_STRIDE), strict=True):
+            for row, latents in zip(cell_rows, with_neighbours(restored, lent), strict=True):
                 band = self._synthesise(latents, row, quality)
                 top = row[0].inner[0]
                 yield members, top, band[:, : height - top, :width]
+
+    def _cells(self, height: int, width: int, side: int) -> Iterator[Cell]:
+        return cells(height, width, side, self.weights.arch.halo)
+
+    def _rows_of_cells(self, height: int, width: int, side: int) -> list[list[Cell]]:
+        by_row = groupby(self._cells(height, width, side), key=lambda cell: cell.inner[0])
+        return [list(row) for _, row in by_row]
 
     def _restore_row(self, pictures: Sequence[Sequence[Tile]], row: list[Cell], number: int, quality: int) -> Tensor:
         """Restored latents (N, latents, h, w) of one row of tiles, the row's ``number``-th."""
@@ -200,19 +175,43 @@ class PhotoCodec:
     def integers(self, picture: Pixels, quality: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
         """All integers of a picture that is one tile, and their table numbers: both (count,), in order of coding."""
         height, width = picture.shape[:2]
-        (cell,) = cells(height, width, max(padded_size(height, width)))
-        latents, z = self._latents([_crop_padded(picture, cell.outer)], cell, quality)
-        values, indices = choose_integers(self._networks, self._quantiser, latents, z, quality)
-        return values[0], indices[0]
+        (cell,) = self._cells(height, width, max(padded_size(height, width)))
+        latents, z = self._latents([crop_padded(picture, cell.outer)], cell, quality)
+        chosen = choose_integers(self._networks, self._quantiser, latents, z, quality)
+        return chosen.values[0].cpu().numpy(), chosen.indices[0].cpu().numpy()
 
     def _encode_cell(self, crops: Sequence[Pixels], cell: Cell, quality: int) -> list[Tile]:
         latents, z = self._latents(_fill(crops, self.batch_limit), cell, quality)
         return encode_tiles(self._networks, self._quantiser, self.weights.tables, latents, z, quality)[: len(crops)]
 
+    def _encode_harder(self, picture: Pixels, quality: int, side: int, effort: int) -> list[Tile]:
+        mix = self._mix(quality)
+        encoder = HardEncoder(
+            self._networks, self._quantiser, Refiner(self._networks, self._quantiser, self._count),
+            Renderer(self._synthesis, self._adjoint, mix, self._gain("decoder_gain", mix)),
+            self.weights.tables, self.weights.arch.halo, quality, effort,
+        )  # fmt: skip
+        rows = self._rows_of_cells(picture.shape[0], picture.shape[1], side)
+        return encoder.encode(
+            picture, rows, lambda cell: self._latents([crop_padded(picture, cell.outer)], cell, quality)
+        )
+
+    @cached_property
+    def _adjoint(self) -> Adjoint:
+        """Made when first needed: most processes never encode, or not harder."""
+        with torch.inference_mode(False):
+            synthesis = self._transform(Synthesis(self.weights.arch), "synthesis.")
+            _scale_to_levels(synthesis.patch)
+            adjoint = Adjoint(synthesis).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            adjoint.eval().requires_grad_(False).to(self.fast_dtype)
+            if self.device.type == "cpu":
+                pack(adjoint)
+            return adjoint
+
     def _latents(self, crops: Sequence[Pixels], cell: Cell, quality: int) -> tuple[Tensor, Tensor]:
         """Latents (N, latents, h, w), not rounded, and hyper-latents (N, hyper, h/4, w/4), not rounded, both float32."""
         mix = self._mix(quality)
-        latents = _cut(self._analysis(self._to_tensor(crops), mix), cell, LATENT_STRIDE).float()
+        latents = cut(self._analysis(self._to_tensor(crops), mix), cell, LATENT_STRIDE).float()
         latents.mul_(self._gain("encoder_gain", mix))
         z = self._hyper_analysis(latents, mix).float().clamp_(-Z_LIMIT - 1, Z_LIMIT)
         return latents, z
@@ -224,7 +223,7 @@ class PhotoCodec:
         columns = []
         for cell in row:
             left, right = cell.outer[1] // LATENT_STRIDE, cell.outer[3] // LATENT_STRIDE
-            levels = _cut(self._synthesis(latents[:, :, :, left:right].float().mul_(gain), mix), cell, 1)
+            levels = cut(self._synthesis(latents[:, :, :, left:right].float().mul_(gain), mix), cell, 1)
             whole = levels.round_().clamp_(0, 255).to(torch.uint8)
             columns.append(whole.permute(0, 2, 3, 1).cpu().numpy())
         return np.concatenate(columns, 2) if len(columns) > 1 else columns[0]
@@ -263,21 +262,6 @@ def _scale_to_levels(last: Pointwise) -> None:
     """Let the layer that gives pixels in [-1, 1] give them in [0, 255]: it saves two passes over every pixel."""
     last.weight.mul_(HALF_RANGE)
     last.bias.mul_(HALF_RANGE).add_(HALF_RANGE)
-
-
-def _cut(x: Tensor, cell: Cell, stride: int) -> Tensor:
-    """The inner part of a tensor that covers the outer part of ``cell`` at ``stride`` pixels a position."""
-    top, left = ((i - o) // stride for i, o in zip(cell.inner[:2], cell.outer[:2], strict=True))
-    height, width = ((cell.inner[i + 2] - cell.inner[i]) // stride for i in range(2))
-    return x[:, :, top : top + height, left : left + width]
-
-
-def _crop_padded(picture: Pixels, box: tuple[int, int, int, int]) -> Pixels:
-    """A crop that may reach past the right and bottom edges, whose pixels are repeated there."""
-    top, left, bottom, right = box
-    crop = picture[top:bottom, left:right]
-    missing = ((0, bottom - top - crop.shape[0]), (0, right - left - crop.shape[1]), (0, 0))
-    return np.pad(crop, missing, mode="edge")
 
 
 def _fill(crops: Sequence[Pixels], size: int) -> Sequence[Pixels]:

@@ -7,6 +7,7 @@ everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -21,47 +22,82 @@ from archivae.models.photo.integer import PARAMETER_UNIT
 from archivae.models.photo.quantiser import Quantiser, round_nearest
 from archivae.stopwatch import timed
 
-Rounding = Callable[[Tensor, Tensor], Tensor]
-"""Real residuals and table numbers to whole residuals, int32."""
+Rounding = Callable[[int, Tensor, Tensor], Tensor]
+"""Pass, real residuals and table numbers to whole residuals, int32; all (N, count), in order of coding."""
 Fill = Callable[[int, Tensor, Tensor], Tensor]
 """Pass, means and table numbers to the whole residuals there, int32; all (N, count), in order of coding."""
+
+
+class Chosen(NamedTuple):
+    """The integers of a field, int32, and their table numbers, uint8: both (N, count), in order of coding."""
+
+    values: Tensor
+    indices: Tensor
 
 
 def encode_tiles(
     networks: EntropyNetworks, quantise: Quantiser, tables: Tables, latents: Tensor, z: Tensor, quality: int
 ) -> list[Tile]:
     """Code a batch: ``latents`` (N, latents, 4h, 4w) and ``z`` (N, hyper, h, w), both float32; a tile each."""
-    values, indices = choose_integers(networks, quantise, latents, z, quality)
+    return code_tiles(choose_integers(networks, quantise, latents, z, quality), tables)
+
+
+def code_tiles(chosen: Chosen, tables: Tables) -> list[Tile]:
+    """All integers of a batch, entropy-coded: a tile each."""
     tiles = []
-    for n in range(len(latents)):
+    for values, indices in zip(*(part.cpu().numpy() for part in chosen), strict=True):
         with timed("entropy coder"):
-            stream = encode_values(values[n], indices[n], tables)
-        tiles.append(Tile(stream, integers_crc(values[n])))
+            stream = encode_values(values, indices, tables)
+        tiles.append(Tile(stream, integers_crc(values)))
     return tiles
 
 
-def choose_integers(
-    networks: EntropyNetworks, quantise: Quantiser, latents: Tensor, z: Tensor, quality: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quantise a batch: all values (N, count) int32 and their table numbers (N, count) uint8, in order of coding."""
-    values, indices = [], []
-
-    def quantised(field: Tensor, rounded: Rounding) -> Fill:
-        def fill(step: int, mean: Tensor, index: Tensor) -> Tensor:
-            wanted = torch.cat([slot.flatten(1) for slot in slots(field, step)], 1)
-            residual = rounded(wanted.sub_(mean, alpha=1 / PARAMETER_UNIT), index)
-            values.append(residual)
-            indices.append(index)
-            return residual
-
-        return fill
-
-    count, _, height, width = z.shape
-    hyper = networks.hyper_field(count, height, width, quality)
-    restored = _restore(networks, hyper, quantised(z, round_nearest))
-    for _ in _passes(networks, networks.latent_field(restored, quality), quantised(latents, quantise)):
+def choose_integers(networks: EntropyNetworks, quantise: Quantiser, latents: Tensor, z: Tensor, quality: int) -> Chosen:
+    """Quantise a batch: all its integers, hyper-latents first."""
+    hyper, field = choose_hyper(networks, z, quality)
+    picked: list[Chosen] = []
+    for _ in _passes(networks, field, _quantised(latents, lambda _, r, index: quantise(r, index), picked)):
         pass  # an encoder does not ask what latents are restored to
-    return torch.cat(values, 1).cpu().numpy(), torch.cat(indices, 1).cpu().numpy()
+    return joined([hyper, *picked])
+
+
+def choose_hyper(networks: EntropyNetworks, z: Tensor, quality: int) -> tuple[Chosen, Field]:
+    """Round hyper-latents to the nearest: their integers, and the field of latents that they describe."""
+    count, _, height, width = z.shape
+    picked: list[Chosen] = []
+    rounding = _quantised(z, lambda _, r, index: round_nearest(r, index), picked)
+    restored = _restore(networks, networks.hyper_field(count, height, width, quality), rounding)
+    return joined(picked), networks.latent_field(restored, quality)
+
+
+def choose_latents(
+    networks: EntropyNetworks, field: Field, latents: Tensor, rounding: Rounding
+) -> tuple[Chosen, Tensor]:
+    """Quantise latents (N, latents, h, w): their integers, and what they are restored to, int32 in steps of 1/16."""
+    picked: list[Chosen] = []
+    restored = _restore(networks, field, _quantised(latents, rounding, picked))
+    return joined(picked), restored
+
+
+def joined(parts: Sequence[Chosen]) -> Chosen:
+    """Integers that are coded one after the other."""
+    return Chosen(*(torch.cat(part, 1) for part in zip(*parts, strict=True)))
+
+
+def in_order(x: Tensor, step: int) -> Tensor:
+    """What of ``x`` (N, C, h, w) pass ``step`` decodes, in order of coding: a new tensor (N, count)."""
+    return torch.cat([slot.flatten(1) for slot in slots(x, step)], 1)
+
+
+def _quantised(wanted: Tensor, rounding: Rounding, picked: list[Chosen]) -> Fill:
+    """Residuals of ``wanted``, rounded; ``picked`` gets each pass' integers."""
+
+    def fill(step: int, mean: Tensor, index: Tensor) -> Tensor:
+        residual = rounding(step, in_order(wanted, step).sub_(mean, alpha=1 / PARAMETER_UNIT), index)
+        picked.append(Chosen(residual, index))
+        return residual
+
+    return fill
 
 
 def decode_tiles(

@@ -105,16 +105,17 @@ class ResidualBlocks(nn.ModuleList):
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__(ResidualBlock(channels) for _ in range(count))
-        self._branch_dtype: torch.dtype | None = None
+        self.branch_dtype: torch.dtype | None = None
+        """In what the branches run; None: in the stream's."""
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         block: ResidualBlock
         for block in self:  # type: ignore[assignment]
-            apart = self._branch_dtype not in (None, x.dtype)
-            x = x + block.branches(x.to(self._branch_dtype), mix) if apart else block(x, mix)
+            apart = self.branch_dtype not in (None, x.dtype)
+            x = x + block.branches(x.to(self.branch_dtype), mix) if apart else block(x, mix)
         return x
 
     def run_branches_in(self, dtype: torch.dtype) -> None:
         """The branches in ``dtype``, the stream in that of the input."""
-        self._branch_dtype = dtype
+        self.branch_dtype = dtype
         self.to(dtype)

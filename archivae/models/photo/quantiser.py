@@ -11,10 +11,15 @@ import torch
 from torch import Tensor
 
 from archivae.bitstream import Tables
-from archivae.bitstream.rans import PRECISION, VALUE_LIMIT
+from archivae.bitstream.rans import LENGTH_BITS, PRECISION, VALUE_LIMIT
 
 ERROR_PRICE = 32.0
-"""Bits that a squared error of one quantisation step is worth; found on training pictures (docs/experiments.md)."""
+"""Bits that a squared error of one quantisation step is worth where nothing is known of the picture; found on training
+pictures, the same for all channels and qualities (docs/experiments.md)."""
+BIT_UNIT = 2**16
+"""Bits are counted in whole units of 1/65536, so that no order of summation matters."""
+WIDEST_COUNTED = 511
+"""Larger magnitudes count as this one: they cost a few bits more."""
 
 
 class Quantiser:
@@ -23,8 +28,11 @@ class Quantiser:
     def __init__(self, tables: Tables, device: torch.device) -> None:
         self._savings = torch.from_numpy(_savings(tables)).to(device)
 
-    def __call__(self, residual: Tensor, index: Tensor) -> Tensor:
-        """Whole numbers, int32, for real ``residual``; ``index`` (uint8) names the table of each. Table 0: always 0."""
+    def __call__(self, residual: Tensor, index: Tensor, price: Tensor | None = None) -> Tensor:
+        """Whole numbers, int32, for real ``residual``; ``index`` (uint8) names the table of each. Table 0: always 0.
+
+        ``price``, of the residuals' shape: bits that a squared error of each is worth, in place of `ERROR_PRICE`.
+        """
         chosen = round_nearest(residual, index)
         # Most are 0 and stay so: only the others are looked at.
         places = chosen.flatten().nonzero().squeeze(1)
@@ -34,7 +42,8 @@ class Quantiser:
         extra_error = 2 * (residual.flatten()[places].abs() - magnitude) + 1
         capped = magnitude.clamp(max=self._savings.shape[1] - 1).long()
         saved = self._savings[index.flatten()[places].long(), capped]
-        chosen.view(-1)[places] -= nearest.sign() * (saved > ERROR_PRICE * extra_error)
+        worth = ERROR_PRICE if price is None else price.flatten()[places]
+        chosen.view(-1)[places] -= nearest.sign() * (saved > worth * extra_error)
         return chosen
 
 
@@ -42,6 +51,34 @@ def round_nearest(residual: Tensor, index: Tensor) -> Tensor:
     """The nearest whole numbers, int32; where ``index`` is 0, 0."""
     nearest = residual.round().clamp_(-VALUE_LIMIT, VALUE_LIMIT)
     return nearest.masked_fill_(index == 0, 0).to(torch.int32)
+
+
+class BitCount:
+    """What values cost by ``tables``."""
+
+    def __init__(self, tables: Tables, device: torch.device) -> None:
+        self._costs = torch.from_numpy(_costs(tables)).to(device)
+
+    def __call__(self, values: Tensor, index: Tensor) -> int:
+        """The bits of all ``values`` by the tables ``index`` together, in units of 1/65536."""
+        column = values.clamp(-WIDEST_COUNTED, WIDEST_COUNTED).add_(WIDEST_COUNTED)
+        place = index.to(torch.int32).mul_(2 * WIDEST_COUNTED + 1).add_(column)
+        return int(self._costs[place].sum(dtype=torch.int64))
+
+
+def _costs(tables: Tables) -> np.ndarray:
+    """Each value's bits in each table in units of 1/65536: int32 (tables * (2 * WIDEST_COUNTED + 1),)."""
+    values = np.arange(-WIDEST_COUNTED, WIDEST_COUNTED + 1)
+    costs = np.zeros((len(tables.radius), len(values)))
+    for t in range(1, len(tables.radius)):
+        radius = int(tables.radius[t])
+        bits = PRECISION - np.log2(np.diff(tables.cumulative[t, : 2 * radius + 3].astype(np.int64)))
+        excess = np.abs(values) - radius
+        inside = excess <= 0
+        costs[t, inside] = bits[values[inside] + radius]
+        # An escape is followed by its sign, the length of the excess, and all bits of that but the first.
+        costs[t, ~inside] = bits[-1] + 1 + LENGTH_BITS + np.floor(np.log2(excess[~inside]))
+    return np.round(costs * BIT_UNIT).astype(np.int32).ravel()
 
 
 def _savings(tables: Tables) -> np.ndarray:

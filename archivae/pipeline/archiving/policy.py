@@ -11,6 +11,7 @@ import yaml
 from archivae.errors import ArchivaeError, UsageError
 from archivae.images import ReadOptions
 from archivae.models import DEFAULT_MODEL
+from archivae.operations.codec import check_effort
 from archivae.operations.rate import RATE_WORDS, Lossless, Rate, pick_rate
 from archivae.pipeline.quantities import bytes_of, seconds_of
 from archivae.storage import read_object
@@ -33,6 +34,7 @@ class Policy:
     destination: str
     rate: Rate
     model: str = DEFAULT_MODEL
+    effort: int = 0
     older_than: float = 0.0
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -168,6 +170,11 @@ def _count(value: Any, word: str) -> int:
     return value
 
 
+def _effort(value: Any, word: str) -> int:
+    check_effort(value)
+    return int(value)
+
+
 def _choice(value: Any, word: str) -> str:
     if value not in get_args(Originals):
         raise UsageError(f"expected {word} to be one of {', '.join(get_args(Originals))}, found {value!r}")
@@ -185,6 +192,7 @@ _READERS: Mapping[str, Callable[[Any, str], Any]] = {
     "sources": _texts,
     "destination": _text,
     "model": _text,
+    "effort": _effort,
     "older_than": seconds_of,
     "include": _texts,
     "exclude": _texts,

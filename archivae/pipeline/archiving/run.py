@@ -103,6 +103,7 @@ def job_words(policy: Policy, source: str) -> list[str]:
         f"--input={source}",
         f"--output={policy.destination}",
         f"--model={policy.model}",
+        f"--effort={policy.effort}",
         *writing_options(policy),
         *rate,
         *(f"--{word}={value}" for word, value in policy.reading.asked().items()),

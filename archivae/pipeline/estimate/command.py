@@ -16,7 +16,7 @@ from archivae.operations.rate import RATE_WORDS, pick_rate
 from archivae.pipeline.estimate.prices import Prices, read_prices
 from archivae.pipeline.estimate.reckoning import Collection, Storing, Working, payback_months, storings, working
 from archivae.pipeline.estimate.sample import measure
-from archivae.pipeline.options import add_archive_arguments, add_rate_arguments
+from archivae.pipeline.options import add_archive_arguments, add_effort_argument, add_rate_arguments
 from archivae.pipeline.quantities import bytes_of
 from archivae.storage import list_source
 
@@ -26,6 +26,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("estimate", help="what an archive of a collection would save and cost")
     parser.add_argument("source", help="folder, glob or list of URIs; local or gs://")
     add_rate_arguments(parser)
+    add_effort_argument(parser)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--accelerator", help="show this one only (default: all that the prices name)")
     parser.add_argument("--workers", type=int, default=10, help="workers at once (default: 10)")
@@ -47,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = [arguments.accelerator] if arguments.accelerator else list(prices.workers)
     workers = {name: _named(prices.workers, name, "an accelerator") for name in chosen}
     rate = pick_rate(**{word: getattr(arguments, word) for word in RATE_WORDS})
-    collection = measure(list_source(arguments.source), rate, arguments.model, arguments.sample)
+    objects = list_source(arguments.source)
+    collection = measure(objects, rate, arguments.model, arguments.sample, arguments.effort)
     ways = storings(collection, source, archive, bytes_of(arguments.shard_size, "--shard-size"))
     jobs = [working(collection, name, worker, prices, arguments.workers) for name, worker in workers.items()]
     _show(collection, ways, jobs, prices)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from archivae.errors import ArchivaeError, UsageError
 from archivae.images import open_picture, picture_ending
-from archivae.operations.codec import named_codec
+from archivae.operations.codec import named_codec, with_effort
 from archivae.operations.encode import encode_file
 from archivae.operations.rate import Rate
 from archivae.pipeline.estimate.reckoning import Collection
@@ -18,11 +18,12 @@ from archivae.storage import StoredObject, read_object
 _DAY = 86400.0
 
 
-def measure(objects: Iterable[StoredObject], rate: Rate, model: str, count: int) -> Collection:
+def measure(objects: Iterable[StoredObject], rate: Rate, model: str, count: int, effort: int = 0) -> Collection:
     """List all that is named like a picture, and encode ``count`` of them, chosen by a hash of their names.
 
     UsageError if none of those can be encoded.
     """
+    codec = with_effort(named_codec(model, "cpu"), effort)
     pictures = [found for found in objects if found.size > 0 and picture_ending(found.name)]
     now = time.time()
     # An object without a date counts as new: that errs on the dear side.
@@ -33,7 +34,7 @@ def measure(objects: Iterable[StoredObject], rate: Rate, model: str, count: int)
         try:
             data = read_object(found.uri)
             began = time.process_time()
-            encoded = encode_file(data, named_codec(model, "cpu"), rate)
+            encoded = encode_file(data, codec, rate)
             seconds += time.process_time() - began
             height, width = open_picture(data).pixels.shape[:2]
         except ArchivaeError:
