@@ -27,6 +27,7 @@ from torch import Tensor
 from archivae.models.photo.architecture import ANCHORS
 from archivae.models.photo.trainable import TrainableCodec
 from archivae.models.training.codec import rate_distortion
+from archivae.models.training.copies import damaged_copy
 from archivae.models.training.data import CropSampler, Pixels
 from archivae.models.training.optim import MovingAverage, Optimisers
 from benchmarks.pictures import ENDINGS, KODAK, read_pictures
@@ -95,11 +96,12 @@ def train(run: Run, sampler: CropSampler, options: argparse.Namespace) -> None:
     run.save(options.out)
 
 
-def load_crops(folder: Path, crop: int, seed: int) -> CropSampler:
-    """Crops of all pictures under ``folder``, in the order of their paths."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+def load_crops(options: argparse.Namespace) -> CropSampler:
+    """Crops of all pictures under each folder of --data, in the order of their paths."""
+    found = [sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS) for folder in options.data]
+    paths = [path for folder in found for path in folder]
     pictures: list[Pixels] = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
-    return CropSampler(pictures, crop, seed)
+    return CropSampler(pictures, options.crop, options.seed, options.damaged, damaged_copy)
 
 
 def rated_model(name: str, path: Path, start: Mapping[str, Tensor]) -> tuple[TrainableCodec, int]:
@@ -123,7 +125,7 @@ def main() -> None:
         run = Run(options.name, start, options.muon_rate, options.adam_rate)
         if (options.out / "checkpoint.pt").exists():
             run.load(torch.load(options.out / "checkpoint.pt", weights_only=True))
-        train(run, load_crops(options.data, options.crop, options.seed), options)
+        train(run, load_crops(options), options)
         model, step = run.average.model, run.step
     points = curve_of(model, read_pictures(options.kodak, JUDGED))
     write_curve(options.out / "curve.json", options.name, step, points)
@@ -139,7 +141,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=TRIES)
     parser.add_argument("--start", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/train"))
+    parser.add_argument("--data", type=Path, nargs="+", default=[Path("../shared/data/train")])
+    parser.add_argument("--damaged", type=float, default=0.0, help="share of noisy, re-compressed or dark copies")
     parser.add_argument("--kodak", type=Path, default=KODAK)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--evaluate", type=Path)
