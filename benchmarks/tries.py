@@ -26,9 +26,9 @@ from torch import Tensor
 
 from archivae.models.photo.architecture import ANCHORS
 from archivae.models.photo.trainable import TrainableCodec
-from archivae.models.training.codec import rate_distortion
 from archivae.models.training.copies import damaged_copy
 from archivae.models.training.data import CropSampler, Pixels
+from archivae.models.training.loss import rate_distortion
 from archivae.models.training.optim import MovingAverage, Optimisers
 from benchmarks.pictures import ENDINGS, KODAK, read_pictures
 from benchmarks.try_curve import curve_of, read_curve, saved, write_curve

@@ -52,7 +52,7 @@ def checkpoint(out: Path) -> dict[str, Any]:
 def test_options_left_out_have_the_defaults_that_help_tells(capsys: pytest.CaptureFixture[str]) -> None:
     args = parse("--data", "a", "--out", "b")
     values = {name: value for name, value in vars(args).items() if name not in ("kind", "run")}
-    assert CodecOptions(**values) == CodecOptions("a", "b")
+    assert CodecOptions(**values) == CodecOptions(["a"], "b")
     assert args.run is train.run
     with pytest.raises(SystemExit):
         parse("--help")

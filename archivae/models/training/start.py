@@ -5,15 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor
 
 from archivae.errors import ModelError, UsageError
 from archivae.models.photo.architecture import Architecture
+from archivae.models.photo.thaw import thaw
 from archivae.models.photo.trainable import TrainableCodec
+from archivae.models.photo.weights import FORMAT as PHOTO
+from archivae.models.photo.weights import PhotoWeights, parse_weights
+from archivae.models.shipped import model_path
+from archivae.models.weight_file import content_id, read_metadata
 
 State = Mapping[str, Tensor]
+
+
+class Start(NamedTuple):
+    """Weights to begin with; ``shipped`` is the weight file they are from, None for a bare state dict.
+
+    ``id`` is the model's, or that of the state dict's content.
+    """
+
+    state: State
+    arch: Architecture
+    id: bytes
+    shipped: PhotoWeights | None
+
 
 GROWING = ("fine_blocks", "coarse_blocks")
 """Sizes that can grow without changing what a model computes."""
@@ -27,6 +48,24 @@ _WIDTHS = {
     "context": ("contexts.0.enter.weight", 0),
     "hyper_context": ("hyper_contexts.0.enter.weight", 0),
 }
+
+
+def read_start(name: str) -> Start:
+    """A shipped model by name, a weight file, or a ``.safetensors`` state dict of a `TrainableCodec`, of any float type.
+
+    Raises UnknownModelError, or ModelError if the file is damaged or of another kind.
+    """
+    data = model_path(name).read_bytes()
+    if _metadata(data).get("format") == PHOTO:
+        weights = parse_weights(data)
+        return Start(thaw(weights), weights.arch, weights.model_id(), weights)
+    try:
+        stored = load(data)
+    except SafetensorError as error:
+        raise ModelError(f"{name!r} is damaged: {error}") from error
+    state = {key: tensor.float() for key, tensor in stored.items()}
+    arch = architecture_of(state)
+    return Start(state, arch, content_id([arch.asdict()], state), None)
 
 
 def architecture_of(state: State) -> Architecture:
@@ -67,6 +106,14 @@ def grow(state: State, sizes: Mapping[str, int], seed: int) -> tuple[dict[str, T
         if name.endswith(("leave.weight", "narrow.weight")):
             fresh[name] = torch.zeros_like(fresh[name])
     return dict(state) | fresh, grown
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The texts at the head of a safetensors file; a state dict may have none."""
+    try:
+        return read_metadata(data)
+    except ModelError:
+        return {}
 
 
 def _count_blocks(state: State, prefix: str) -> int:
