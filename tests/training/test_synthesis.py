@@ -16,7 +16,7 @@ from archivae.models.training.loss import SSIM_PRICE, rate_distortion
 from archivae.models.training.synthesis import SynthesisTraining
 from archivae.operations.quality import ms_ssim
 from tests.training.test_codec_training import curve, through_a_file
-from tests.training.tiny import PLAN, plan, smooth_picture
+from tests.training.tiny import plan, smooth_picture
 
 CPU = torch.device("cpu")
 QUALITY = 40 * 256
@@ -124,4 +124,3 @@ def test_a_compiled_run_resumes_to_the_same_curve(pictures: list[np.ndarray]) ->
     assert before + curve(CodecTraining(asked, pictures, CPU, checkpoint=through_a_file(first.state_dict()))) == whole
     usual = curve(CodecTraining(plan(steps=4, precision="bf16"), pictures, CPU))
     assert whole[0] == pytest.approx(usual[0], rel=0.05)
-    assert PLAN.compiled is False
