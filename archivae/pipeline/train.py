@@ -210,7 +210,9 @@ def _add_crops(plan: argparse._ArgumentGroup, grain: int) -> None:
         "--adam-rate", type=_positive, metavar="RATE", help="peak learning rate of all else (%(default)s)"
     )
     plan.add_argument(
-        "--init", metavar="FILE", help="a shipped model, weight file or state dict to train on; without, a fresh model"
+        "--init",
+        metavar="FILE",
+        help="a shipped model or weight file to train on, of a codec also a state dict; without, a fresh model",
     )
 
 

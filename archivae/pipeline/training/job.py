@@ -44,7 +44,7 @@ def train_codec(options: CodecOptions, console: Console | None = None) -> None:
 def plan_run(options: CodecOptions, device: torch.device) -> tuple[TrainingPlan, Start | None]:
     """The plan of the options on ``device``, and the weights to begin with, if ``--init`` names some."""
     check_init(options)
-    values = crop_values(options, device) | _codec_values(options)
+    values = crop_values(options, device) | codec_values(options)
     if options.init is None:
         if options.grow or options.synthesis_only:
             raise UsageError("--grow and --synthesis-only change a model: name it with --init")
@@ -68,7 +68,7 @@ class _Trained(NamedTuple):
     """The model whose synthesis was trained alone."""
 
 
-def _codec_values(options: CodecOptions) -> dict[str, Any]:
+def codec_values(options: CodecOptions) -> dict[str, Any]:
     """The part of a plan that only the codec has."""
     names = ("schedule", "cooldown", "large_crop", "large_crop_steps", "damaged", "synthesis_only")
     values = {name: getattr(options, name) for name in names}
