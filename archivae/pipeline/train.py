@@ -36,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train = subparsers.add_parser("train", help="fit a model to your pictures", description=__doc__)
     kinds = train.add_subparsers(dest="kind", metavar="KIND", required=True)
     codec = kinds.add_parser("codec", help="the photo codec", description=_CODEC)
-    add_arguments(codec, CodecOptions, grain=64)
+    _add_codec(codec)
     codec.set_defaults(run=run)
     restore = kinds.add_parser("restore", help="denoise, dejpeg, inpaint or lowlight", description=_RESTORE)
     _add_task(restore)
@@ -48,13 +48,52 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def add_arguments(parser: argparse.ArgumentParser, options: type[CropOptions], grain: int) -> None:
     """The options of every kind of training on crops; what is left out takes the default of ``options``."""
-    places = _add_places(parser)
+    places = _add_places(parser, several=True)
     places.add_argument(
         "--memory", type=_positive, metavar="GIB", help="pictures held in memory, per process, at most (%(default)s)"
     )
     _add_crops(_add_plan(parser), grain)
     _add_machine(parser)
     _set_defaults(parser, options)
+
+
+def _add_codec(parser: argparse.ArgumentParser) -> None:
+    """The options of the photo codec: those of all crops, and its own."""
+    add_arguments(parser, CodecOptions, grain=64)
+    schedule = parser.add_argument_group("schedule")
+    schedule.add_argument(
+        "--schedule",
+        choices=("cosine", "plateau"),
+        help="learning rates fall over the whole run, or stay until --cooldown: then more --steps go on (%(default)s)",
+    )
+    schedule.add_argument(
+        "--cooldown", type=int, metavar="N", help="last steps, over which a plateau ends (%(default)s)"
+    )
+    schedule.add_argument("--large-crop", type=int, metavar="PIXELS", help="side of the crops of the last steps")
+    schedule.add_argument("--large-crop-steps", type=int, metavar="N", help="how many they are; as many pixels each")
+    aim = parser.add_argument_group("aim")
+    aim.add_argument(
+        "--tune", choices=("psnr", "ssim"), help="for squared error, or for eyes by MS-SSIM beside it (%(default)s)"
+    )
+    aim.add_argument("--ssim-share", type=float, metavar="X", help="of the distortion with --tune ssim (0.75)")
+    aim.add_argument(
+        "--damaged", type=float, metavar="X", help="share of crops made noisy, re-compressed or dark (%(default)s)"
+    )
+    aim.add_argument(
+        "--synthesis-only",
+        action="store_true",
+        help="train the decoder's transform on what the encoder of --init codes",
+    )
+    aim.add_argument(
+        "--grow",
+        nargs="+",
+        action=_Counts,
+        metavar="NAME=N",
+        help="give the model of --init more blocks: coarse_blocks=4",
+    )
+    aim.add_argument(
+        "--compile", action="store_true", help="through torch.compile: minutes at first, then faster steps"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -111,7 +150,11 @@ def add_family_parser(kinds: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _set_defaults(parser: argparse.ArgumentParser, options: type[TrainingOptions]) -> None:
-    parser.set_defaults(**{f.name: f.default for f in fields(options) if f.default is not MISSING}, architecture={})
+    for option in fields(options):
+        if option.default is not MISSING:
+            parser.set_defaults(**{option.name: option.default})
+        elif option.default_factory is not MISSING:
+            parser.set_defaults(**{option.name: option.default_factory()})
 
 
 def _values(args: argparse.Namespace, options: type[TrainingOptions]) -> dict[str, Any]:
@@ -131,9 +174,14 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_places(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def _add_places(parser: argparse.ArgumentParser, several: bool = False) -> argparse._ArgumentGroup:
     places = parser.add_argument_group("places")
-    places.add_argument("--data", metavar="GLOB", required=True, help="pictures: a folder, a glob, or gs://bucket/...")
+    found = "pictures: a folder, a glob, or gs://bucket/..."
+    if several:
+        more = f"{found}; of several, one given twice counts twice"
+        places.add_argument("--data", metavar="GLOB", nargs="+", required=True, help=more)
+    else:
+        places.add_argument("--data", metavar="GLOB", required=True, help=found)
     places.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, logs and the weight file")
     places.add_argument("--name", help="name of the weight file (%(default)s; else the task or family)")
     places.add_argument(
@@ -162,7 +210,9 @@ def _add_crops(plan: argparse._ArgumentGroup, grain: int) -> None:
         "--adam-rate", type=_positive, metavar="RATE", help="peak learning rate of all else (%(default)s)"
     )
     plan.add_argument(
-        "--init", metavar="FILE", help="a weight file or shipped model to train on; a fresh model without"
+        "--init",
+        metavar="FILE",
+        help="a shipped model or weight file to train on, of a codec also a state dict; without, a fresh model",
     )
 
 
@@ -203,5 +253,7 @@ class _Counts(argparse.Action):
         try:
             counts = {name: int(count) for name, count in (text.split("=") for text in values)}
         except ValueError:
-            parser.error(f"argument --architecture: expected NAME=N such as fine=128, found {' '.join(values)}")
+            parser.error(
+                f"argument {self.option_strings[0]}: expected NAME=N such as fine=128, found {' '.join(values)}"
+            )
         setattr(namespace, self.dest, counts)

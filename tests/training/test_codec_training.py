@@ -10,8 +10,9 @@ import torch
 from archivae.errors import UsageError
 from archivae.models.photo.architecture import Architecture
 from archivae.models.photo.trainable import ANCHORS, TrainableCodec
-from archivae.models.training.codec import CodecTraining, rate_distortion
+from archivae.models.training.codec import CodecTraining
 from archivae.models.training.data import CropSampler
+from archivae.models.training.loss import rate_distortion
 from archivae.models.training.plan import TrainingPlan
 from archivae.models.training.workers import deterministic_kernels
 from tests.training.tiny import PLAN, plan, smooth_picture
@@ -100,7 +101,7 @@ def test_a_checkpoint_of_another_plan_is_refused(pictures: list[np.ndarray]) -> 
     with pytest.raises(UsageError, match=r"expected batch 2, found 4; muon_rate 0\.01, found 0\.02"):
         CodecTraining(plan(batch=4, muon_rate=0.02), pictures, CPU, checkpoint=state)
     with pytest.raises(UsageError, match="architecture"):
-        plan(architecture=Architecture()).check_continues(TrainingPlan.from_dict(state["plan"]))
+        plan(architecture=Architecture()).check_continues(TrainingPlan.from_dict(state["plan"]), 0)
 
 
 def test_more_steps_may_be_asked_for_but_no_fewer_than_are_done(pictures: list[np.ndarray]) -> None:

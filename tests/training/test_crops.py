@@ -6,6 +6,7 @@ import torch
 
 from archivae.errors import UsageError
 from archivae.models.training.ahead import map_ahead
+from archivae.models.training.copies import damaged_copy
 from archivae.models.training.data import CropSampler
 from tests.training.tiny import smooth_picture
 
@@ -59,3 +60,23 @@ def test_map_ahead_works_no_further_ahead_than_its_window() -> None:
     assert [next(answers) for _ in range(3)] == [0, 1, 2]
     answers.close()
     assert len(done) <= 5
+
+
+def test_damaged_copies_come_in_the_share_asked_for_and_leave_other_crops_alone() -> None:
+    pictures = [smooth_picture(n) for n in range(3)]
+    clean = CropSampler(pictures, 64, seed=5).batch(2, range(200))
+    mixed = CropSampler(pictures, 64, 5, damaged=0.3, damage=damaged_copy).batch(2, range(200))
+    assert torch.equal(clean.quality, mixed.quality)
+    differing = (clean.pixels != mixed.pixels).flatten(1).any(1)
+    assert 0.15 < differing.float().mean() < 0.35  # some damages are none
+    assert torch.equal(mixed.pixels, CropSampler(pictures, 64, 5, 0.3, damaged_copy).batch(2, range(200)).pixels)
+
+
+def test_copies_are_noisy_recompressed_or_dark() -> None:
+    clean = smooth_picture(1, 64, 64)
+    copies = [damaged_copy(np.random.default_rng(n), clean) for n in range(60)]
+    assert all(copy.dtype == np.uint8 and copy.shape == clean.shape for copy in copies)
+    roughness = [np.abs(np.diff(copy.astype(int), axis=0)).mean() for copy in copies]
+    usual = np.abs(np.diff(clean.astype(int), axis=0)).mean()
+    assert sum(copy.mean() < 0.6 * clean.mean() for copy in copies) >= 5
+    assert sum(rough > 3 * usual for rough in roughness) >= 5

@@ -49,7 +49,7 @@ def train_and_listen(asked: RestorerOptions) -> str:
 def test_options_left_out_have_the_defaults_that_help_tells(capsys: pytest.CaptureFixture[str]) -> None:
     args = parse("--task", "denoise", "--data", "a", "--out", "b")
     values = {name: value for name, value in vars(args).items() if name not in ("kind", "run")}
-    assert RestorerOptions(**values) == RestorerOptions("a", "b", task="denoise")
+    assert RestorerOptions(**values) == RestorerOptions(["a"], "b", task="denoise")
     assert args.run is train.run_restore
     with pytest.raises(SystemExit):
         parse("--help")

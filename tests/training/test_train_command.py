@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from safetensors.torch import load_file
 
 from archivae.errors import ArchivaeError, ModelError, UsageError
 from archivae.models import load_model
@@ -52,7 +54,7 @@ def checkpoint(out: Path) -> dict[str, Any]:
 def test_options_left_out_have_the_defaults_that_help_tells(capsys: pytest.CaptureFixture[str]) -> None:
     args = parse("--data", "a", "--out", "b")
     values = {name: value for name, value in vars(args).items() if name not in ("kind", "run")}
-    assert CodecOptions(**values) == CodecOptions("a", "b")
+    assert CodecOptions(**values) == CodecOptions(["a"], "b")
     assert args.run is train.run
     with pytest.raises(SystemExit):
         parse("--help")
@@ -66,7 +68,31 @@ def test_options_given_arrive() -> None:
     assert (args.muon_rate, args.precision, args.export_only) == (0.003, "bf16", True)
 
 
-@pytest.mark.parametrize("bad", ["--architecture fine", "--muon-rate 0", "--checkpoint-every 0", "--precision fp8"])
+def test_the_codecs_own_options_arrive() -> None:
+    argv = (
+        "--data a b --out c --init photo --grow coarse_blocks=4 --schedule plateau --cooldown 50 --large-crop 512 "
+        "--large-crop-steps 40 --tune ssim --ssim-share 0.6 --damaged 0.1 --compile"
+    )
+    asked = CodecOptions(**{n: v for n, v in vars(parse(*argv.split())).items() if n not in ("kind", "run")})
+    assert asked.places == ["a", "b"] and asked.grow == {"coarse_blocks": 4} and asked.compile
+    planned, start = job.plan_run(replace(asked, steps=100), torch.device("cpu"))
+    assert start is not None and planned.architecture == replace(start.arch, coarse_blocks=4, fine_blocks=2)
+    assert (planned.schedule, planned.cooldown, planned.plateau_end) == ("plateau", 50, 50)
+    assert (planned.large_crop, planned.large_crop_steps, planned.large_batch) == (512, 40, 2)
+    assert (planned.ssim_share, planned.damaged, planned.compiled) == (0.6, 0.1, True)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "--grow coarse_blocks",
+        "--tune eyes",
+        "--architecture fine",
+        "--muon-rate 0",
+        "--checkpoint-every 0",
+        "--precision fp8",
+    ],
+)
 def test_options_that_make_no_sense_are_refused(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--data", "a", "--out", "b", *bad.split())
@@ -145,9 +171,79 @@ def test_fine_tuning_starts_from_a_weight_file(pictures: str, tmp_path: Path) ->
         train_and_listen(options(pictures, tmp_path / "both", init=init))
 
 
+def test_checkpoints_have_halves_that_a_grown_model_starts_from(pictures: str, tmp_path: Path) -> None:
+    train_and_listen(options(pictures, tmp_path / "base", steps=2))
+    for part, kept in (("weights", "model"), ("average", "average")):
+        state = load_file(tmp_path / "base" / f"checkpoint-{part}.safetensors")
+        full = checkpoint(tmp_path / "base")[kept]
+        assert all(torch.equal(tensor, full[name].half()) for name, tensor in state.items()) and len(state) == len(full)
+    init = str(tmp_path / "base" / "checkpoint-average.safetensors")
+    grown = options(pictures, tmp_path / "grown", steps=2, init=init, architecture={}, grow={"coarse_blocks": 2})
+    train_and_listen(grown)
+    weights = load_model(str(tmp_path / "grown" / "photo.safetensors"))
+    assert weights.arch.asdict() == SIZES | {"coarse_blocks": 2}
+
+
+def test_after_a_cool_down_more_steps_go_on_from_the_plateau(pictures: str, tmp_path: Path) -> None:
+    short, more = ({"schedule": "plateau", "steps": steps, "cooldown": 2} for steps in (5, 8))
+    train_and_listen(options(pictures, tmp_path / "twice", **short))
+    cooled = (tmp_path / "twice" / "photo.safetensors").read_bytes()
+    assert torch.load(tmp_path / "twice" / "plateau.pt", weights_only=True)["step"] == 3
+    said = train_and_listen(options(pictures, tmp_path / "twice", **more))
+    assert "step 5 is in a cool-down: going back to the plateau before it" in said
+    assert "going on from step 3 of 8" in said
+    train_and_listen(options(pictures, tmp_path / "once", **more))
+    models = [(tmp_path / name / "photo.safetensors").read_bytes() for name in ("twice", "once")]
+    assert models[0] == models[1] != cooled
+
+
+def test_a_cool_down_that_was_killed_is_taken_up_again(pictures: str, tmp_path: Path) -> None:
+    asked = options(pictures, tmp_path, schedule="plateau", steps=6, cooldown=3)
+    train_and_listen(asked)
+    whole = checkpoint(tmp_path)["average"]
+    torch.save(torch.load(tmp_path / "plateau.pt", weights_only=True), tmp_path / "checkpoint.pt")
+    said = train_and_listen(asked)
+    assert "going on from step 3 of 6" in said and "going back" not in said
+    assert all(torch.equal(whole[name], tensor) for name, tensor in checkpoint(tmp_path)["average"].items())
+
+
+def test_the_synthesis_alone_is_trained_on_a_weight_file(pictures: str, tmp_path: Path) -> None:
+    train_and_listen(options(pictures, tmp_path / "base", steps=2))
+    init = str(tmp_path / "base" / "photo.safetensors")
+    asked = options(pictures, tmp_path / "tuned", init=init, architecture={}, synthesis_only=True, steps=2)
+    assert "fitting" not in train_and_listen(asked)
+    base, tuned = (load_model(str(tmp_path / name / "photo.safetensors")) for name in ("base", "tuned"))
+    kept = [name for name in base.floats if not name.startswith(("synthesis.", "decoder_gain"))]
+    assert all(torch.equal(base.floats[name], tuned.floats[name]) for name in kept)
+    assert any(not torch.equal(base.floats[name], tuned.floats[name]) for name in base.floats)
+    assert (base.tables.cumulative == tuned.tables.cumulative).all()
+    again = (tmp_path / "tuned" / "photo.safetensors").read_bytes()
+    train_and_listen(replace(asked, export_only=True))
+    assert (tmp_path / "tuned" / "photo.safetensors").read_bytes() == again
+    with pytest.raises(UsageError, match="name it with --init"):
+        train_and_listen(replace(asked, export_only=True, init=None))
+    halves = str(tmp_path / "base" / "checkpoint-average.safetensors")
+    with pytest.raises(UsageError, match="has no frequency tables"):
+        train_and_listen(replace(asked, out=str(tmp_path / "other"), init=halves))
+
+
+def test_several_places_are_one_collection(pictures: str, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    Image.fromarray(smooth_picture(7)).save(tmp_path / "more" / "0.png")
+    both = [pictures, str(tmp_path / "more")]
+    assert "4 pictures" in train_and_listen(replace(options("", tmp_path / "out", steps=1), data=both))
+    twice = [pictures, pictures]
+    assert "6 pictures" in train_and_listen(replace(options("", tmp_path / "twice", steps=1), data=twice))
+    with pytest.raises(ArchivaeError, match="nothing"):
+        train_and_listen(replace(options("", tmp_path / "none", steps=1), data=[pictures, str(tmp_path / "nothing")]))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"grow": {"coarse_blocks": 2}}, "name it with --init"),
+        ({"synthesis_only": True}, "name it with --init"),
+        ({"ssim_share": 0.5}, "--ssim-share is for --tune ssim"),
         ({"architecture": {"depth": 3}}, "expected --architecture of fine, .*, found depth"),
         ({"name": "../photo"}, "expected a --name of small letters"),
         ({"crop": 128}, "0 pictures .* 3 too small"),

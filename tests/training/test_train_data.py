@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def load(source: str | Path, *, seed: int = 0, memory: int = 10**9, side: int = 64) -> TrainingPictures:
-    return load_pictures(str(source), exclude=f"{source}/out", side=side, seed=seed, memory=memory)
+    return load_pictures([str(source)], exclude=f"{source}/out", side=side, seed=seed, memory=memory)
 
 
 def test_a_folder_is_read_whole_in_an_order_of_the_seed(folder: Path) -> None:
@@ -77,9 +77,9 @@ def test_beyond_the_memory_a_random_part_is_taken(folder: Path) -> None:
 
 def test_too_few_pixels_for_a_batch_are_refused(folder: Path) -> None:
     loaded = load(folder)
-    check_enough(loaded, source="here", side=64, batch=15)
+    check_enough(loaded, sources=["here"], side=64, batch=15)
     with pytest.raises(UsageError, match=r"expected at least the 0\.07 megapixels .* found 0\.06 in 5 pictures"):
-        check_enough(loaded, source="here", side=64, batch=16)
+        check_enough(loaded, sources=["here"], side=64, batch=16)
 
 
 def test_the_fingerprint_tells_other_pictures(folder: Path) -> None:

@@ -128,8 +128,8 @@ class TrainableCodec(nn.Module):
         channels, height, width = field.values.shape[1:]
         masks = pass_masks(channels, height, width).to(base.device)
         phases = phase_planes(height, width).to(base.device)
-        known = torch.zeros_like(field.values)
-        mean = index = known
+        mean = index = torch.zeros_like(field.values)
+        known = field.shown(mean, mean)
         for i in range(PASSES):
             parameters = base if i == 0 else base + _refine(field, i, known, phases)
             mean_i, index_i = (parameters / PARAMETER_UNIT).chunk(2, 1)
@@ -137,7 +137,8 @@ class TrainableCodec(nn.Module):
             index = torch.where(masks[i], index_i, index)
             if i < PASSES - 1:
                 residual = round_ste(field.values - mean_i)
-                known = torch.where(masks[i], residual + mean_i if field.shows_restored else residual, known)
+                shown = field.shown(residual, residual + mean_i)
+                known = torch.where(masks[i].repeat(shown.shape[1] // channels, 1, 1), shown, known)
         residual = field.values - mean
         bits = gaussian_bits(self._noisy(residual), _Clamp.apply(index + field.offset, 0, TABLES - 1))
         return round_ste(residual) + mean, bits.sum((1, 2, 3))
@@ -155,6 +156,10 @@ class _Field(NamedTuple):
     contexts: nn.ModuleList
     shows_restored: bool
     """Whether contexts see what is restored, or its residual alone."""
+
+    def shown(self, residual: Tensor, restored: Tensor) -> Tensor:
+        """What contexts see of (N, C, h, w): that many channels, or a multiple of them."""
+        return restored if self.shows_restored else residual
 
 
 def _refine(field: _Field, i: int, known: Tensor, phases: Tensor) -> Tensor:

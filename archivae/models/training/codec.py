@@ -1,4 +1,4 @@
-"""The training of the photo codec: what its steps minimise, and what a fresh one begins with."""
+"""The training of the photo codec: what a step does, and what a fresh one begins with."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from archivae.models.photo.architecture import ANCHORS, LAMBDAS
-from archivae.models.photo.trainable import TrainableCodec, TrainingOutput
-from archivae.models.training.data import Batch, CropSampler, Pixels
+from archivae.models.photo.architecture import ANCHORS
+from archivae.models.photo.trainable import TrainableCodec
+from archivae.models.training.crops import PlannedCrops
+from archivae.models.training.data import Batch, Pixels
 from archivae.models.training.loop import Training
+from archivae.models.training.loss import rate_distortion
 from archivae.models.training.pca import initialise
 from archivae.models.training.plan import TrainingPlan
 from archivae.models.training.workers import Workers
@@ -19,28 +21,16 @@ from archivae.models.training.workers import Workers
 PCA_CROPS = 64
 
 
-def rate_distortion(output: TrainingOutput, pixels: Tensor, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Loss, mean bits per pixel and mean squared error (of [0, 1]) of a batch.
-
-    Each picture's ``lambda * MSE + bpp`` is divided by lambda^0.45, so that no quality drowns the others.
-    """
-    lambdas = LAMBDAS[0] * 2**position
-    error = (output.pixels.float() - pixels).square().mean((1, 2, 3))
-    bpp = (output.residual_bits + output.hyper_bits) / (pixels.shape[2] * pixels.shape[3])
-    weight = (lambdas / LAMBDAS[4]) ** -0.45
-    return ((lambdas * 255**2 * error + bpp) * weight).mean(), bpp.mean(), error.mean()
-
-
 class CodecTraining(Training[TrainableCodec, Batch]):
-    """A `TrainableCodec` in training. Of each step: loss, bits per pixel and squared error (of [0, 1]).
+    """A `TrainableCodec` in training. Of each step, the measures of `rate_distortion`.
 
     Args:
         plan: what to do.
         pictures: (H, W, 3) uint8; those with a side below ``plan.crop`` are not used.
         device: where to compute.
         workers: the processes that share each batch.
-        start: weights to begin with (`archivae.models.photo.thaw`); without them, principal components.
-        checkpoint: a `state_dict` to go on from, of a plan that differs in nothing but ``steps``.
+        start: weights to begin with (`archivae.models.training.start`); without them, principal components.
+        checkpoint: a `state_dict` to go on from, of a plan that this one may continue.
     """
 
     def __init__(
@@ -53,21 +43,31 @@ class CodecTraining(Training[TrainableCodec, Batch]):
         start: Mapping[str, Tensor] | None = None,
         checkpoint: Mapping[str, Any] | None = None,
     ) -> None:
-        self._sampler = CropSampler(pictures, plan.crop, plan.seed)
+        self._plan = plan
+        self._crops = PlannedCrops(plan, pictures, workers)
         torch.manual_seed(plan.seed)
         model = TrainableCodec(plan.architecture)
         if start is not None:
             model.load_state_dict(start)
         elif checkpoint is None:
-            initialise(model, self._sampler.batch(0, range(PCA_CROPS)).pixels / 255)
+            initialise(model, self._crops.usual.batch(0, range(PCA_CROPS)).pixels / 255)
         super().__init__(plan, model, device, workers, checkpoint)
 
+    def _callable(self, model: TrainableCodec) -> nn.Module:
+        return compiled(model) if self._plan.compiled else model
+
     def _batches(self, steps: range, share: range) -> Iterator[Batch]:
-        return self._sampler.batches(steps, share)
+        return self._crops.batches(steps)
 
     def _measure(self, batch: Batch) -> tuple[Tensor, ...]:
         pixels = batch.pixels.to(self.device, non_blocking=True).float().div_(255)
         position = batch.quality.to(self.device) * (ANCHORS - 1)
         with self.autocast():
             output = self.network(pixels, position)
-        return rate_distortion(output, pixels, position)
+        return rate_distortion(output, pixels, position, self._plan.ssim_share)
+
+
+def compiled(module: nn.Module) -> nn.Module:
+    """``module`` through torch's compiler, once for each size of crops."""
+    form: nn.Module = torch.compile(module, dynamic=False)  # type: ignore[assignment]
+    return form

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from archivae.errors import UsageError
 from archivae.models.training.ahead import map_ahead
 
 Pixels = npt.NDArray[np.uint8]
+Damage = Callable[[np.random.Generator, Pixels], Pixels]
 
 
 class Batch(NamedTuple):
@@ -58,11 +59,22 @@ class CropSampler:
     """Batches of crops of (H, W, 3) uint8 pictures for the codec, each crop with a quality.
 
     Each crop has random numbers of its own, so that a batch is the same however many processes share it.
+
+    Args:
+        pictures: (H, W, 3) uint8.
+        crop: side of a crop.
+        seed: of everything.
+        damaged: share of the crops, in [0, 1], that ``damage`` changes; the others are the same whatever it is.
+        damage: a crop as it is given to the model in place of the one drawn.
     """
 
-    def __init__(self, pictures: Sequence[Pixels], crop: int, seed: int) -> None:
+    def __init__(
+        self, pictures: Sequence[Pixels], crop: int, seed: int, damaged: float = 0.0, damage: Damage | None = None
+    ) -> None:
         self._crops = RandomCrops(pictures, crop)
         self._seed = seed
+        self._damaged = damaged
+        self._damage = damage
 
     def batch(self, step: int, crops: range) -> Batch:
         """The crops of those numbers of optimiser step ``step``."""
@@ -77,4 +89,7 @@ class CropSampler:
         return map_ahead(lambda step: self.batch(step, crops), steps, threads=1, window=1)
 
     def _draw(self, rng: np.random.Generator) -> tuple[Pixels, float]:
-        return self._crops.draw(rng), rng.random()
+        pixels, quality = self._crops.draw(rng), rng.random()
+        if self._damage is not None and rng.random() < self._damaged:
+            pixels = self._damage(rng, pixels)
+        return pixels, quality

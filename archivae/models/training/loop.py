@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from archivae.errors import UsageError
-from archivae.models.training.optim import MovingAverage, rate_factor
+from archivae.models.training.optim import MovingAverage
 from archivae.models.training.plan import Plan
 from archivae.models.training.workers import Workers
 
@@ -32,7 +32,7 @@ class Training(ABC, Generic[Model, Drawn]):
         model: what to train, as it is before the first step.
         device: where to compute.
         workers: the processes that share each batch.
-        checkpoint: a `state_dict` to go on from, of a plan that differs in nothing but ``steps``.
+        checkpoint: a `state_dict` to go on from, of a plan that this one may continue.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Training(ABC, Generic[Model, Drawn]):
             self.step = int(checkpoint["step"])
             self._optimisers.load_state_dict(checkpoint["optimisers"])
             self._average.model.load_state_dict(checkpoint["average"])
-        self.network = workers.wrap(self._model, device)
+        self.network = workers.wrap(self._callable(self._model), device)
         """The model as the loss should call it: with several processes, it averages gradients."""
 
     @property
@@ -84,6 +84,10 @@ class Training(ABC, Generic[Model, Drawn]):
             "average": self._average.model.state_dict(),
         }
 
+    def _callable(self, model: Model) -> nn.Module:
+        """What `network` wraps: the model, or a part or another form of it with the same parameters."""
+        return model
+
     def autocast(self) -> torch.autocast:
         """Where the plan says bf16, convolutions inside compute in it."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.plan.precision == "bf16")
@@ -97,7 +101,7 @@ class Training(ABC, Generic[Model, Drawn]):
         """Through `network`: the loss, then what else is to be reported; scalars, means over the batch."""
 
     def _check_continues(self, checkpoint: Mapping[str, Any]) -> None:
-        self.plan.check_continues(type(self.plan).from_dict(checkpoint["plan"]))
+        self.plan.check_continues(type(self.plan).from_dict(checkpoint["plan"]), checkpoint["step"])
         if checkpoint["step"] > self.plan.steps:
             raise UsageError(
                 f"the checkpoint is {checkpoint['step']} steps on, beyond the {self.plan.steps} asked for; ask for "
@@ -109,7 +113,7 @@ class Training(ABC, Generic[Model, Drawn]):
         torch.manual_seed(int(seeds.generate_state(1)[0]))
         loss, *others = self._measure(batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        self._optimisers.step(rate_factor(self.step, self.plan.steps))
-        self._average.update(self._model, self.step)
+        self._optimisers.step(self.plan.rate_factor(self.step))
+        self._average.update(self._model, self.step, self.plan.horizon(self.step))
         self.step += 1
         return self._workers.mean(torch.stack([loss, *others]).detach())

@@ -9,6 +9,8 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 import torch
 from torch import nn
 
+from archivae.models.training.muon import StackedMuon
+
 Model = TypeVar("Model", bound=nn.Module)
 
 MUON_SMALLEST = 32
@@ -53,19 +55,19 @@ class OneOptimiser:
 
 
 class Optimisers:
-    """`torch.optim.Muon` (Jordan et al. 2024) on weight matrices beside Adam (Kingma and Ba 2015) on all else."""
+    """Muon (Jordan et al. 2024) on weight matrices beside Adam (Kingma and Ba 2015) on all else that is trained."""
 
     def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float) -> None:
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
-        for p in model.parameters():
+        for p in (p for p in model.parameters() if p.requires_grad):
             (matrices if p.dim() == 2 and min(p.shape) >= MUON_SMALLEST else others).append(p)
         self._parameters = matrices + others
         adam = torch.optim.Adam(others, lr=adam_rate, betas=(0.9, 0.98), fused=True)
         self._optimisers: dict[str, torch.optim.Optimizer] = {"adam": adam}
         self._rates = {"adam": adam_rate, "muon": muon_rate}
         if matrices:  # a tiny architecture has none, and torch takes no empty list
-            self._optimisers["muon"] = torch.optim.Muon(matrices, lr=muon_rate, weight_decay=0.0)
+            self._optimisers["muon"] = StackedMuon(matrices, lr=muon_rate, weight_decay=0.0)
 
     def step(self, factor: float, max_norm: float = 1.0) -> None:
         """One step of both at ``factor`` times their learning rates; gradients are clipped and then dropped."""
@@ -84,22 +86,40 @@ class Optimisers:
             optimiser.load_state_dict(state[name])
 
 
-def rate_factor(step: int, steps: int, warm_up: int = 100, floor: float = 0.01) -> float:
-    """Linear warm-up, then half a cosine down to ``floor``."""
+WARM_UP = 100
+"""Steps until a learning rate is at its peak."""
+LOWEST = 0.01
+"""What is left of a learning rate at the last step."""
+HORIZON = 1000
+"""Steps that a moving average remembers."""
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine down to `LOWEST`."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
-    return min(1.0, (step + 1) / warm_up) * (floor + (1 - floor) * cosine)
+    return min(1.0, (step + 1) / WARM_UP) * (LOWEST + (1 - LOWEST) * cosine)
+
+
+def plateau_factor(step: int, steps: int, cooldown: int) -> float:
+    """Linear warm-up, a plateau, then a line down to `LOWEST` over the last ``cooldown`` of ``steps`` (WSD).
+
+    Up to the cool-down it is the same whatever ``steps`` are, so that a longer run goes on from a shorter one's plateau
+    (Hägele et al. 2024, arXiv:2405.18392).
+    """
+    left = min(1.0, (steps - step) / cooldown) if cooldown else 1.0
+    return min(1.0, (step + 1) / WARM_UP) * (LOWEST + (1 - LOWEST) * left)
 
 
 class MovingAverage(Generic[Model]):
-    """An exponential moving average of a model's parameters, whose memory grows to ``horizon`` steps."""
+    """An exponential moving average of a model's parameters."""
 
-    def __init__(self, model: Model, horizon: int = 1000) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self.horizon = horizon
 
     @torch.no_grad()
-    def update(self, model: Model, step: int) -> None:
-        weight = max(1 / self.horizon, 10 / (step + 20))
+    def update(self, model: Model, step: int, horizon: int = HORIZON) -> None:
+        """Take in ``model`` after ``step``; the memory grows to ``horizon`` steps."""
+        weight = max(1 / horizon, 10 / (step + 20))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), weight)
         for kept, new in zip(self.model.buffers(), model.buffers(), strict=True):
             kept.copy_(new)  # statistics of a normalisation are averages already

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -49,13 +49,14 @@ class TrainingPictures:
         return hashlib.sha256("\n".join(shapes).encode()).hexdigest()[:16]
 
 
-def load_pictures(source: str, *, exclude: str, side: int, seed: int, memory: int) -> TrainingPictures:
-    """Decode what lies under ``source`` and has ``side`` pixels both ways, until ``memory`` bytes are full.
+def load_pictures(sources: Sequence[str], *, exclude: str, side: int, seed: int, memory: int) -> TrainingPictures:
+    """Decode what lies under ``sources`` and has ``side`` pixels both ways, until ``memory`` bytes are full.
 
     The order is random by ``seed``, so that what fits is a fair sample. Files whose name ends like no picture's are
-    passed over. StorageError if there is nothing under ``source``.
+    passed over. StorageError if there is nothing under one of ``sources``.
     """
-    entries = [entry for entry in list_source(source, exclude=exclude) if _may_be_picture(entry.name)]
+    listed = [entry for source in sources for entry in list_source(source, exclude=exclude)]
+    entries = [entry for entry in listed if _may_be_picture(entry.name)]
     random.Random(seed).shuffle(entries)
     loaded = TrainingPictures()
     with closing(_decoded(entries)) as decoded:
@@ -72,13 +73,13 @@ def load_pictures(source: str, *, exclude: str, side: int, seed: int, memory: in
     return loaded
 
 
-def check_enough(pictures: TrainingPictures, *, source: str, side: int, batch: int) -> None:
+def check_enough(pictures: TrainingPictures, *, sources: Sequence[str], side: int, batch: int) -> None:
     """UsageError for fewer pixels than one batch takes."""
     needed = batch * side**2 / 1e6
     if pictures.megapixels < needed:
         raise UsageError(
             f"expected at least the {needed:.2f} megapixels of one batch in pictures of {side} pixels or more, "
-            f"found {pictures.megapixels:.2f} in {len(pictures.pixels)} pictures under {source!r} "
+            f"found {pictures.megapixels:.2f} in {len(pictures.pixels)} pictures under {', '.join(map(repr, sources))} "
             f"({len(pictures.unreadable)} unreadable, {pictures.too_small} too small, {pictures.left_out} beyond "
             "--memory); add pictures, or take a smaller --crop or --batch"
         )

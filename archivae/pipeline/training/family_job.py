@@ -73,7 +73,8 @@ def family_figures(family: str) -> Figures:
 
 
 def _load(session: Session, options: FamilyOptions) -> LabelledPictures:
-    pictures = load_labelled(options.data, first=options.first, part=options.part)
+    (place,) = options.places
+    pictures = load_labelled(place, first=options.first, part=options.part)
     classes = f", {len(pictures.names)} classes" if pictures.names else ""
     session.console.print(f"{len(pictures.pixels):,} pictures: {pictures.form}{classes}")
     for reason in pictures.unreadable[:3]:
@@ -83,9 +84,9 @@ def _load(session: Session, options: FamilyOptions) -> LabelledPictures:
 
 def _trained(session: Session, options: FamilyOptions, pictures: LabelledPictures) -> Family:
     plan = plan_run(options, pictures, session.device)
-    session.check_continues(plan)
+    checkpoint = session.checkpoint_for(plan)
     training = FamilyTraining(
-        plan, pictures.pixels, pictures.labels, session.device, session.workers, checkpoint=session.checkpoint
+        plan, pictures.pixels, pictures.labels, session.device, session.workers, checkpoint=checkpoint
     )
     session.train(training, pictures.fingerprint, family_figures(plan.family))
     return training.average.model

@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import os
 import pickle
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
+from safetensors.torch import save
+from torch import Tensor
 
 from archivae.errors import ModelError
 from archivae.storage import read_object, remove_stale_scratch, scratch_of, stat_object, write_object
 
 CHECKPOINT = "checkpoint.pt"
+PLATEAU = "plateau.pt"
+"""The checkpoint at the end of a plateau, where a longer run goes on."""
 
 
 class Weights(Protocol):
@@ -40,9 +45,9 @@ class TrainingFolder:
         """Remove what a killed run left half written."""
         remove_stale_scratch(self.uri)
 
-    def read_checkpoint(self) -> dict[str, Any] | None:
+    def read_checkpoint(self, name: str = CHECKPOINT) -> dict[str, Any] | None:
         """The checkpoint, if there is one. ModelError if it is none."""
-        uri = f"{self.uri}/{CHECKPOINT}"
+        uri = f"{self.uri}/{name}"
         if stat_object(uri) is None:
             return None
         try:
@@ -53,10 +58,15 @@ class TrainingFolder:
             ) from error
         return state
 
-    def write_checkpoint(self, state: dict[str, Any]) -> None:
+    def write_checkpoint(self, state: dict[str, Any], name: str = CHECKPOINT) -> None:
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        self._write(CHECKPOINT, buffer.getvalue())
+        self._write(name, buffer.getvalue())
+
+    def write_weights(self, name: str, state: Mapping[str, Tensor], step: int) -> str:
+        """A state dict as float16, to begin another run with; the URI of the file."""
+        halves = {key: tensor.detach().cpu().half().contiguous() for key, tensor in state.items()}
+        return self._write(f"{name}.safetensors", save(halves, {"step": str(step)}))
 
     def write_model(self, weights: Weights) -> str:
         """The URI of the weight file that was written."""

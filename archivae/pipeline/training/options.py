@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The options of every kind of training; ``archivae.pipeline.train`` says what each does."""
+    """The options of every kind of training; ``archivae.pipeline.train`` says what each does.
 
-    data: str
+    ``data`` is a place, or several where the command takes them.
+    """
+
+    data: str | Sequence[str]
     out: str
     steps: int = 20_000
     batch: int = 8
@@ -20,6 +24,11 @@ class TrainingOptions:
     name: str = ""
     checkpoint_every: int = 200
     export_only: bool = False
+
+    @property
+    def places(self) -> list[str]:
+        """What ``data`` names, one by one."""
+        return [self.data] if isinstance(self.data, str) else list(self.data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +67,16 @@ class CodecOptions(CropOptions):
     """The options of ``archivae train codec``."""
 
     name: str = "photo"
+    grow: dict[str, int] = field(default_factory=dict)
+    schedule: str = "cosine"
+    cooldown: int = 0
+    large_crop: int = 0
+    large_crop_steps: int = 0
+    tune: str = "psnr"
+    ssim_share: float | None = None
+    damaged: float = 0.0
+    synthesis_only: bool = False
+    compile: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,4 +32,4 @@ def load_pairs(folder: str, plan: CropPlan, console: Console) -> tuple[list[npt.
 
 
 def _load(folder: str, plan: CropPlan) -> TrainingPictures:
-    return load_pictures(folder, exclude="", side=plan.crop, seed=plan.seed, memory=sys.maxsize)
+    return load_pictures([folder], exclude="", side=plan.crop, seed=plan.seed, memory=sys.maxsize)

@@ -37,14 +37,15 @@ Figures = Callable[[Sequence[float]], list[Figure]]
 
 
 def codec_figures(means: Sequence[float]) -> list[Figure]:
-    """Loss, bits per pixel (estimated) and squared error (of [0, 1]) of the photo codec."""
-    loss, bpp, error = means
+    """Loss, bits per pixel (estimated), squared error (of [0, 1]) and perhaps 1 - MS-SSIM of the photo codec."""
+    loss, bpp, error, *unlike = means
     psnr = -10 * math.log10(max(error, 1e-12))
-    return [
+    figures = [
         Figure("loss", loss, f"loss {loss:.4f}"),
         Figure("bpp", bpp, f"{bpp:.3f} bpp"),
         Figure("psnr", psnr, f"{psnr:.2f} dB"),
     ]
+    return figures + [Figure("ms_ssim", 1 - value, f"MS-SSIM {1 - value:.4f}") for value in unlike]
 
 
 class Standing(NamedTuple):

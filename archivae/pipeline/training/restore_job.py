@@ -60,11 +60,11 @@ def _start(initial: RestorerWeights, options: RestorerOptions) -> dict[str, Tens
 
 def _trained(session: Session, options: RestorerOptions) -> RestorationModel:
     plan, start = plan_run(options, session.device)
-    session.check_continues(plan)
+    checkpoint = session.checkpoint_for(plan)
     pictures = session.load_pictures(plan)
     pairs, paired = load_pairs(options.pairs, plan, session.console) if options.pairs else ([], "")
     training = RestorerTraining(
-        plan, pictures.pixels, pairs, session.device, session.workers, start=start, checkpoint=session.checkpoint
+        plan, pictures.pixels, pairs, session.device, session.workers, start=start, checkpoint=checkpoint
     )
     session.train(training, pictures.fingerprint + paired, restoration_figures)
     return training.average

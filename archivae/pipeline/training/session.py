@@ -17,7 +17,7 @@ from archivae.models.training.loop import Training
 from archivae.models.training.plan import CropPlan, Plan, Precision
 from archivae.models.training.workers import Workers, deterministic_kernels, join_workers, own_device
 from archivae.pipeline.training.data import GIB, TrainingPictures, check_enough, describe_pictures, load_pictures
-from archivae.pipeline.training.folder import TrainingFolder, Weights
+from archivae.pipeline.training.folder import PLATEAU, TrainingFolder, Weights
 from archivae.pipeline.training.options import CropOptions, TrainingOptions
 from archivae.pipeline.training.report import Figures, Report, open_tensorboard
 
@@ -43,10 +43,20 @@ class Session:
         """Whether this is the process that writes and speaks."""
         return self.workers.rank == 0
 
-    def check_continues(self, plan: Plan) -> None:
-        """UsageError if the checkpoint is of another plan: to be asked before minutes of loading, not after."""
-        if self.checkpoint is not None:
-            plan.check_continues(type(plan).from_dict(self.checkpoint["plan"]))
+    def checkpoint_for(self, plan: Plan) -> dict[str, Any] | None:
+        """The checkpoint that ``plan`` goes on from: the last, or where that has cooled down, the end of its plateau.
+
+        UsageError if it is of another plan: to be asked before minutes of loading, not after.
+        """
+        if self.checkpoint is None:
+            return None
+        earlier, step = type(plan).from_dict(self.checkpoint["plan"]), self.checkpoint["step"]
+        checkpoint = self.checkpoint
+        if plan != earlier and step > earlier.plateau_end and (plateau := self.folder.read_checkpoint(PLATEAU)):
+            self.console.print(f"step {step} is in a cool-down: going back to the plateau before it")
+            checkpoint = plateau
+        plan.check_continues(earlier, checkpoint["step"])
+        return checkpoint
 
     def finished(self) -> dict[str, Any]:
         """The checkpoint, for ``--export-only``. UsageError if there is none."""
@@ -61,23 +71,36 @@ class Session:
         options = self.options
         assert isinstance(options, CropOptions)
         memory = int(options.memory * GIB)
-        pictures = load_pictures(options.data, exclude=options.out, side=plan.crop, seed=plan.seed, memory=memory)
+        places = options.places
+        pictures = load_pictures(places, exclude=options.out, side=plan.crop, seed=plan.seed, memory=memory)
         describe_pictures(pictures, side=plan.crop, console=self.console)
-        check_enough(pictures, source=options.data, side=plan.crop, batch=plan.batch)
+        check_enough(pictures, sources=places, side=plan.crop, batch=plan.batch)
         return pictures
 
-    def train(self, training: Training[Any, Any], fingerprint: str, figures: Figures) -> None:
-        """Take all steps that are left; ``fingerprint`` tells these pictures from others."""
+    def train(
+        self, training: Training[Any, Any], fingerprint: str, figures: Figures, *, keep_weights: bool = False
+    ) -> None:
+        """Take all steps that are left; ``fingerprint`` tells these pictures from others.
+
+        With ``keep_weights`` each checkpoint has the weights and their average as float16 beside it.
+        """
         self._introduce(training, fingerprint)
         if self.leads:
             self.folder.tidy()
         writer = open_tensorboard(self.folder.logs, training.step, self.console) if self.leads else None
         with Report(self.console, training.step, training.plan.steps, writer, figures) as report:
             for measures in training.run():
-                due = training.step % self.options.checkpoint_every == 0 or training.finished
+                cools = training.step == training.plan.plateau_end and not training.finished
+                due = training.step % self.options.checkpoint_every == 0 or training.finished or cools
                 report.add(training.step, measures, show=due)
                 if self.leads and due:
-                    self.folder.write_checkpoint(training.state_dict() | {"pictures": fingerprint})
+                    state = training.state_dict() | {"pictures": fingerprint}
+                    if cools:
+                        self.folder.write_checkpoint(state, PLATEAU)
+                    self.folder.write_checkpoint(state)
+                    if keep_weights:
+                        self.folder.write_weights("checkpoint-weights", state["model"], training.step)
+                        self.folder.write_weights("checkpoint-average", state["average"], training.step)
 
     def write_model(self, weights: Weights) -> None:
         """Write the weight file and say where."""
