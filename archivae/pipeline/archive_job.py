@@ -115,13 +115,14 @@ class _Changes:
 
     def __init__(self, job: Job, keep_old: bool, replaced: list[Taken]) -> None:
         rows = (row for row in read_manifest(job.destination).values() if row.status == "done")
-        self._fingerprints = {(row.name, row.sha256): row.fingerprint for row in rows}
+        self._fingerprints = {(row.source, row.sha256): row.fingerprint for row in rows}
         self._index = ArchiveIndex(index_uri(job.destination))
         self._keep_old = keep_old
         self._replaced = replaced
 
     def __call__(self, source: StoredObject, row: IndexRow) -> bool:
-        if self._fingerprints.get((row.name, row.sha256.hex())) == source.fingerprint or self._has(source, row.sha256):
+        known = self._fingerprints.get((source.uri, row.sha256.hex()))
+        if known == source.fingerprint or self._has(source, row.sha256):
             return False
         self._replaced.append(Taken(row, self._version(row) if self._keep_old else ""))
         return True

@@ -20,6 +20,9 @@ from archivae.storage.store import MISSING, StoredObject, too_large, unreadable,
 
 _SCRATCH_SUFFIX = ".tmp"
 _STALE_SECONDS = 3600
+LOCK_PATIENCE = 20.0
+"""Seconds: a folder is locked for as long as it takes to look at a file and rename another."""
+_LOCK_TRIED_EVERY = 0.02
 _NOT_THERE = {ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP}
 _NO_LINKS = {EPERM, EOPNOTSUPP, ENOSYS, EMLINK}
 
@@ -277,14 +280,28 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _locked_folder_of(path: str) -> Iterator[None]:
-    """Locked against others that ask for it so; the system lets go of a killed process's lock."""
+    """Locked against others that ask for it so; the system lets go of a killed process's lock, but not of a stopped one's."""
     with explained("lock the folder of", path):
         descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(descriptor, path)
             yield
         finally:
             os.close(descriptor)
+
+
+def _lock(descriptor: int, path: str) -> None:
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StorageError(
+                    f"cannot change {path!r}: another process has had its folder locked for {LOCK_PATIENCE:.0f} s and may be "
+                    "stopped; let it go on, or end it, then run again"
+                ) from None
+            time.sleep(_LOCK_TRIED_EVERY)
 
 
 def _fingerprint(found: os.stat_result) -> str:

@@ -15,7 +15,8 @@ class Ahead(Generic[In, Out]):
     """``work`` on up to ``depth`` members at once; `add` and `drain` give what is done, in the order of members.
 
     ``weight_limit``: what the members under way, and those done but not given out, may weigh together; a heavier one goes
-    alone. ``work`` must not raise. A depth of 0 works at once, in the caller's thread.
+    alone. What ``work`` raises comes in place of its answer, and ends it all. A depth of 0 works at once, in the caller's
+    thread.
 
     >>> ahead = Ahead(str, depth=2, weight_limit=100)
     >>> [list(ahead.add(number, weight=1)) for number in range(3)], list(ahead.drain())

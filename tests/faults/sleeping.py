@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -72,7 +73,9 @@ def _sleep_at(at: int) -> None:
         act = getattr(store, name)
 
         def call(uri: str, *arguments: Any, **options: Any) -> Any:
-            if not uri.endswith(lease.NAME):
+            # What one change does inside is no other; a lock that it holds there is waited for, and not for ever.
+            nested = sys._getframe(1).f_globals.get("__name__") in (local.__name__, gcs.__name__)
+            if not nested and not uri.endswith(lease.NAME):
                 left[0] -= 1
                 if left[0] == 0:
                     os.kill(os.getpid(), signal.SIGSTOP)

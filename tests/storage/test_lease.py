@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from archivae.errors import DestinationError, LeaseLostError, StorageError
-from archivae.storage import lease, objects, own_path, read_object, stat_object, write_object
+from archivae.storage import lease, local, objects, own_path, read_object, stat_object, write_object
 from archivae.storage.fence import create_fenced, replace_fenced, write_fenced
 from archivae.storage.lease import leased
 from archivae.storage.objects import create_object, delete_if, write_if
@@ -167,6 +168,21 @@ def test_what_another_wrote_between_check_and_write_stays(
         monkeypatch.setattr(objects, "write_pieces_if", slept)
         write_fenced(fence, f"{place}/a", b"mine")
     assert read_object(f"{place}/a") == b"the other's"
+
+
+def test_a_lock_that_a_stopped_process_holds_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = write_object(str(tmp_path / "a"), b"1", scratch=str(tmp_path / "scratch"))
+    monkeypatch.setattr(local, "LOCK_PATIENCE", 0.0)
+    holder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with pytest.raises(StorageError, match="may be stopped"):
+            write_if(str(tmp_path / "a"), b"2", first, scratch=str(tmp_path / "scratch"))
+    finally:
+        os.close(holder)
+    assert write_if(str(tmp_path / "a"), b"2", first, scratch=str(tmp_path / "scratch"))
 
 
 def test_what_is_created_is_never_replaced(place: str) -> None:
