@@ -12,6 +12,7 @@ import pytest
 from archivae.errors import DestinationError
 from archivae.storage import StoredObject, read_object, scratch_of, stat_object, write_object
 from archivae.storage import local as disk
+from archivae.storage.fence import Fence
 from archivae.storage.targets import write_target
 
 
@@ -22,7 +23,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def write(place: str, data: bytes, ours: bool = False, overwrite_foreign: bool = False, name: str = "a") -> None:
     write_target(
-        f"{place}/{name}", data, scratch=scratch_of(place), is_ours=lambda _: ours, overwrite_foreign=overwrite_foreign
+        Fence(place), f"{place}/{name}", data, is_ours=lambda _: ours, overwrite_foreign=overwrite_foreign
     )
 
 
@@ -60,7 +61,7 @@ def test_what_changes_between_the_look_and_the_write_stays(place: str) -> None:
         return True
 
     with pytest.raises(DestinationError, match="just now"):
-        write_target(f"{place}/a", b"new", scratch=scratch_of(place), is_ours=replaced_meanwhile)
+        write_target(Fence(place), f"{place}/a", b"new", is_ours=replaced_meanwhile)
     assert read_object(f"{place}/a") == b"theirs, just now"
 
 
