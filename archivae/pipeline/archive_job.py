@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from archivae.errors import DestinationError
+from archivae.errors import DestinationError, UsageError
 from archivae.operations.archive_assign import assign
 from archivae.operations.archive_new import unarchived
 from archivae.pipeline.options import Settings
 from archivae.storage import StoredObject, read_fragment, read_fragments
 from archivae.storage.archive_index import ArchiveIndex
-from archivae.storage.archive_layout import index_uri, is_archive, packed_uri
+from archivae.storage.archive_layout import index_uri, is_archive, packed_uri, shard_uri
 from archivae.storage.archive_plan import Round, is_packed, pending_round, read_shard_plan, write_plan
-from archivae.storage.names import normal
+from archivae.storage.globs import parse_glob
+from archivae.storage.names import normal, plain
+from archivae.storage.overlap import overlap
 from archivae.transforms import Job
 from archivae.transforms.plan import list_inputs
 
@@ -55,6 +57,7 @@ def published_before(job: Job, plan: Round) -> int:
 
 
 def _pending(job: Job) -> Round | None:
+    _check_apart(job)
     pending = pending_round(job.destination)
     if pending is not None and (pending.source, pending.options) != (normal(job.source), job.options):
         raise DestinationError(
@@ -62,6 +65,14 @@ def _pending(job: Job) -> Round | None:
             f"run it again to its end first"
         )
     return pending
+
+
+def _check_apart(job: Job) -> None:
+    """UsageError if the archive's own shards would be listed as pictures: single files and ``_archivae`` never are."""
+    glob = parse_glob(plain(job.source))
+    takes_shards = glob is None or glob.names.match(shard_uri(job.destination, 0).rpartition("/")[2])
+    if takes_shards and overlap(job.source, job.destination) == "is":
+        raise UsageError(f"an archive cannot lie where its pictures do, {job.source!r}: choose another destination")
 
 
 def _left(job: Job, settings: Settings) -> Iterable[StoredObject]:
