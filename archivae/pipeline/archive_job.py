@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from archivae.errors import DestinationError
+from archivae.errors import DestinationError, UsageError
 from archivae.operations.archive_assign import assign
 from archivae.operations.archive_new import unarchived
 from archivae.operations.names import kept_name
 from archivae.pipeline.options import Settings
 from archivae.storage import StoredObject, read_fragment, read_fragments, read_manifest
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
-from archivae.storage.archive_layout import index_uri, is_archive, packed_uri
+from archivae.storage.archive_layout import index_uri, is_archive, packed_uri, shard_uri
 from archivae.storage.archive_plan import Round, is_packed, next_shard, pending_round, read_shard_plan, write_plan
 from archivae.storage.archive_rewrite import Rewrite, Taken, write_rewrite
-from archivae.storage.names import normal
+from archivae.storage.globs import parse_glob
+from archivae.storage.names import normal, plain
+from archivae.storage.overlap import overlap
 from archivae.transforms import Item, Job
 from archivae.transforms.plan import list_inputs
 from archivae.transforms.read import read_item
@@ -78,6 +80,7 @@ def published_before(job: Job, plan: Round) -> int:
 
 
 def _pending(job: Job) -> Round | None:
+    _check_apart(job)
     pending = pending_round(job.destination, job.fence if job.token else None)
     if pending is not None and (pending.source, pending.options) != (normal(job.source), job.options):
         raise DestinationError(
@@ -85,6 +88,14 @@ def _pending(job: Job) -> Round | None:
             f"run it again to its end first"
         )
     return pending
+
+
+def _check_apart(job: Job) -> None:
+    """UsageError if the archive's own shards would be listed as pictures: single files and ``_archivae`` never are."""
+    glob = parse_glob(plain(job.source))
+    takes_shards = glob is None or glob.names.match(shard_uri(job.destination, 0).rpartition("/")[2])
+    if takes_shards and overlap(job.source, job.destination) == "is":
+        raise UsageError(f"an archive cannot lie where its pictures do, {job.source!r}: choose another destination")
 
 
 def _left(job: Job, settings: Settings, replaced: list[Taken]) -> Iterable[StoredObject]:

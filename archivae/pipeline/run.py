@@ -31,11 +31,10 @@ from archivae.pipeline.progress_bar import progress_bar
 from archivae.pipeline.summary import RunJob, Summary, read_summary
 from archivae.storage import StoredObject, read_fragment, read_fragments, remove_stale_scratch, stat_object
 from archivae.storage.archive_index import ArchiveIndex
-from archivae.storage.archive_layout import index_uri, is_archive, shard_uri
+from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.storage.fence import Fence
-from archivae.storage.globs import parse_glob
 from archivae.storage.lease import leased
-from archivae.storage.names import OWN_FOLDER, normal, plain
+from archivae.storage.names import OWN_FOLDER, normal
 from archivae.storage.overlap import overlap
 from archivae.transforms import Job
 from archivae.transforms.failures import take_mark
@@ -47,6 +46,7 @@ from archivae.transforms.write import overlap_problem
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner")
 _IN_PROCESS = "FnApiRunner"
+_INSIDE = ("is", "holds")
 _REFUSED = {
     "DaskRunner": "it loses data without a word: side outputs, exception handling and file writes go missing. "
     "Use DirectRunner with --direct_num_workers, or DataflowRunner"
@@ -223,21 +223,12 @@ def check_places(job: Job, settings: Settings) -> None:
     problem = overlap_problem(job.operation, job.source, job.destination)
     if problem is not None:
         raise problem
-    if job.operation == "encode":
-        _check_encoding(job, settings)
-
-
-def _check_encoding(job: Job, settings: Settings) -> None:
-    """Single files and ``_archivae`` are never listed as sources, shards are told from none."""
-    if overlap(job.source, f"{normal(job.destination).rstrip('/')}/{OWN_FOLDER}") in ("is", "holds"):
+    if (
+        job.operation == "encode"
+        and overlap(job.source, f"{normal(job.destination).rstrip('/')}/{OWN_FOLDER}") in _INSIDE
+    ):
         raise DestinationError(
             f"{job.source} lies in ArchiVAE's own folder of {job.destination}: choose another source"
-        )
-    glob = parse_glob(plain(job.source))
-    takes_shards = glob is None or glob.names.match(shard_uri(job.destination, 0).rpartition("/")[2])
-    if settings.archive and takes_shards and overlap(job.source, job.destination) == "is":
-        raise DestinationError(
-            f"an archive of shards cannot lie where its pictures do, {job.source!r}: choose another destination"
         )
 
 

@@ -20,8 +20,8 @@ from tests.end_to_end.jobs import PHOTOS, Folder, decode, encode
 from tests.samples import file_of, photo
 
 WORKERS = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
-LARGE = {"large.png": file_of(photo(320, 320))}
-ROOM = "200k"
+LARGE = {"large.png": file_of(photo(512, 512))}
+ROOM = "160k"
 """Enough for all but the large picture, and for telling of it."""
 
 
