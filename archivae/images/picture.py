@@ -17,7 +17,7 @@ Depth = Literal["8", "keep"]
 Frames = Literal["first", "all"]
 Colours = Literal["grey", "rgb", "cmyk"]
 OwnBytes = Literal["may", "must", "never"]
-KeptBytes = Literal["", "lost"]
+KeptBytes = Literal["none", "lost"]
 
 CHANNELS: dict[Colours, int] = {"grey": 1, "rgb": 3, "cmyk": 4}
 
@@ -33,7 +33,7 @@ class ReadOptions:
         strip_gps: where the picture was taken is dropped from EXIF and XMP, and nothing else.
         tolerant: of a truncated file, what can be decoded is kept, with a note.
         keep_dicom_tags: a DICOM file's own bytes, patient and all, may be archived.
-        keep_bytes_of: "lost" archives the own bytes of a file of which something would be lost.
+        keep_bytes_of: "lost" archives the own bytes of a file of which something would be lost; "none" does not.
         exact: colours and samples stay as stored, for coding without loss.
     """
 
@@ -43,15 +43,14 @@ class ReadOptions:
     strip_gps: bool = False
     tolerant: bool = False
     keep_dicom_tags: bool = False
-    keep_bytes_of: KeptBytes = ""
+    keep_bytes_of: KeptBytes = "none"
     exact: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in (("depth", Depth), ("frames", Frames), ("keep_bytes_of", KeptBytes)):
             allowed = get_args(kind)
             if getattr(self, name) not in allowed:
-                words = " or ".join(word or "nothing" for word in allowed)
-                raise UsageError(f"expected {name} to be {words}, found {getattr(self, name)!r}")
+                raise UsageError(f"expected {name} to be {' or '.join(allowed)}, found {getattr(self, name)!r}")
 
     @property
     def keeps_depth(self) -> bool:

@@ -53,6 +53,7 @@ from archivae.pipeline.options import (
     add_update_arguments,
     add_watch_arguments,
 )
+from archivae.pipeline.recorded import recorded_row
 from archivae.pipeline.run import DryRun, Submitted, run
 from archivae.pipeline.scheduling import command as scheduling
 from archivae.pipeline.summary import Summary, print_summary
@@ -226,7 +227,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
     for file in arguments.files:
         data = read_object(file)
         try:
-            contents[file] = inspect(data)
+            content = inspect(data)
+            contents[file] = content | _recorded(file, content["source_sha256"])
         except BitstreamError as error:
             print(f"archivae: {file}: {error}", file=sys.stderr)
     if arguments.json:
@@ -236,6 +238,16 @@ def _inspect(arguments: argparse.Namespace) -> int:
             Console().print(file, markup=False, highlight=False, soft_wrap=True)  # never folded: it is to be copied
             Console().print(_contents_table(content))
     return GOOD if len(contents) == len({*arguments.files}) else DEAD_LETTERS
+
+
+def _recorded(file: str, source_sha256: str) -> dict[str, Any]:
+    """What the archive's manifest says is lost and changed of its source; nothing where it lies in none."""
+    try:
+        row = recorded_row(file, source_sha256)
+    except ArchivaeError as error:
+        print(f"archivae: {file}: no notes: {error}", file=sys.stderr)
+        return {}
+    return {} if row is None else {"lost": [*row.lost], "changed": [*row.changed], "said": [*row.said]}
 
 
 def _contents_table(content: dict[str, Any]) -> Table:

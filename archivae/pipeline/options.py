@@ -192,9 +192,10 @@ def add_read_arguments(parser: Any) -> None:
     parser.add_argument(
         "--keep_bytes_of",
         "--keep-bytes-of",
-        choices=[word for word in get_args(KeptBytes) if word],
-        default="",
-        help="lost: archive the own bytes of each file of which something would be lost (with --lossless they always are)",
+        choices=get_args(KeptBytes),
+        default="none",
+        help="lost: archive the own bytes of each file of which something would be lost, as --lossless always does "
+        "(default: none)",
     )
     for name, meaning in flags.items():
         parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", action="store_true", help=meaning)

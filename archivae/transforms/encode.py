@@ -64,7 +64,7 @@ class EncodeImages(beam.PTransform):
     strip_gps: bool = False
     tolerant: bool = False
     keep_dicom_tags: bool = False
-    keep_bytes_of: KeptBytes = ""
+    keep_bytes_of: KeptBytes = "none"
     restoration: Restoration | None = None
     effort: int = 0
     target_ssimulacra2: float | None = None

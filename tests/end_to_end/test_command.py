@@ -14,7 +14,7 @@ import pytest
 from archivae.models import shipped_models
 from archivae.pipeline.cli import main
 from tests.end_to_end.jobs import MODEL, PHOTOS, Folder, encode
-from tests.samples import small_codec
+from tests.samples import file_of, photo, small_codec
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,3 +103,15 @@ def test_two_worker_processes_make_the_same_archive(share: list[str], tmp_path: 
     )  # fmt: skip
     assert parallel.files() == plain.files() and len(plain.files()) == 3
     assert {row.status for row in parallel.rows().values()} == {"done"}
+
+
+def test_inspect_says_what_the_manifest_says_is_lost(
+    source: Folder, archive: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source.put({"sub/a.jpg": file_of(photo(96, 128), "JPEG", quality=95, comment=b"by hand")})
+    assert encode(source, archive) == 0
+    said = capsys.readouterr().out
+    assert f"lost of {source.path('sub/a.jpg')}: comment" in said
+    assert main(["inspect", "--json", archive.path("sub/a.jpg.avae")]) == 0
+    (content,) = json.loads(capsys.readouterr().out).values()
+    assert (content["lost"], content["changed"]) == (["comment"], [])

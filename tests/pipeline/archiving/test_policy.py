@@ -10,6 +10,7 @@ import pytest
 from archivae.errors import UsageError
 from archivae.operations.rate import Lossless, MaxBytes, Quality, TargetPsnr
 from archivae.pipeline.archiving.policy import parse_policy, read_policy
+from archivae.pipeline.archiving.run import job_words
 
 PLAIN: dict[str, Any] = {"sources": ["gs://in/**"], "destination": "gs://arc"}
 
@@ -115,3 +116,12 @@ def test_a_word_given_twice_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(text)
     with pytest.raises(UsageError, match="given twice"):
         read_policy(str(tmp_path / "policy.yaml"))
+
+
+def test_own_bytes_of_what_would_lose_something(tmp_path: Path) -> None:
+    local = {**PLAIN, "destination": str(tmp_path)}
+    asked = parse_policy({**local, "quality": 90, "keep_bytes_of": ["lost"]})
+    assert asked.reading.asked() == {"keep_bytes_of": "lost"} and "--keep_bytes_of=lost" in job_words(asked, "x")
+    assert not any("keep_bytes_of" in word for word in job_words(parse_policy(local), "x"))
+    with pytest.raises(UsageError, match="expected keep_bytes_of to list lost, found changed"):
+        parse_policy({**PLAIN, "keep_bytes_of": ["lost", "changed"]})
