@@ -49,6 +49,7 @@ setup(
         "rich",
         "safetensors",
         "scipy",
+        "simplejpeg",
         "tifffile",
         "torch>=2.13",
     ],

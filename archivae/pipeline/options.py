@@ -168,7 +168,7 @@ def add_read_arguments(parser: Any) -> None:
     parser.add_argument(
         "--keep_bytes_of",
         "--keep-bytes-of",
-        choices=get_args(KeptBytes),
+        choices=[word for word in get_args(KeptBytes) if word],
         default="",
         help="lost: archive the own bytes of each file of which something would be lost (with --lossless they always are)",
     )

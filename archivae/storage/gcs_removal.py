@@ -44,9 +44,8 @@ def put_back(root: str, target: str, uri: str) -> None:
         _delete(bucket, target_key, aside.generation, target)
 
 
-def is_aside(root: str, target: str, fingerprint: str, sha256: str) -> bool:
-    with explained("look up", target):
-        return _aside(target, fingerprint) is not None
+def lies_aside(root: str, target: str) -> bool:
+    return stat(target) is not None
 
 
 def aside_since(target: str) -> float:

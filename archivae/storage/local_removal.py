@@ -56,13 +56,9 @@ def put_back(root: str, target: str, path: str) -> None:
     _remove_empty_above(root, target)
 
 
-def is_aside(root: str, target: str, fingerprint: str, sha256: str) -> bool:
+def lies_aside(root: str, target: str) -> bool:
     _refuse_links(root, target)
-    if not os.path.lexists(target):
-        return False
-    _check(target, _regular(target), fingerprint)
-    _check_content(target, sha256)
-    return True
+    return os.path.lexists(target)
 
 
 def aside_since(target: str) -> float:
@@ -71,8 +67,10 @@ def aside_since(target: str) -> float:
 
 
 def delete_aside(root: str, target: str, fingerprint: str, sha256: str) -> None:
-    if not is_aside(root, target, fingerprint, sha256):
+    if not lies_aside(root, target):
         return
+    _check(target, _regular(target), fingerprint)
+    _check_content(target, sha256)
     with explained("delete", target):
         os.unlink(target)
         _sync(target)

@@ -58,9 +58,9 @@ def put_back(known: Known) -> None:
     _store(known.uri).put_back(known.root, known.aside, known.uri)
 
 
-def is_aside(known: Known) -> bool:
-    """Whether the very bytes that were archived lie aside. False where there is nothing; ChangedError otherwise."""
-    return _store(known.uri).is_aside(known.root, known.aside, known.fingerprint, known.sha256)
+def lies_aside(known: Known) -> bool:
+    """Whether anything lies where the object is set aside, be it what it may: a look, no proof."""
+    return _store(known.uri).lies_aside(known.root, known.aside)
 
 
 def aside_since(known: Known) -> float:
@@ -99,7 +99,7 @@ class _Remover(Protocol):
 
     def put_back(self, root: str, target: str, uri: str, /) -> None: ...
 
-    def is_aside(self, root: str, target: str, fingerprint: str, sha256: str, /) -> bool: ...
+    def lies_aside(self, root: str, target: str, /) -> bool: ...
 
     def aside_since(self, target: str, /) -> float: ...
 

@@ -12,10 +12,15 @@ from PIL import ExifTags, Image
 
 from archivae.images import ReadOptions
 from archivae.images.deep_png import write_deep_png
+from tests.kinds import losing
 from tests.profiles import ADOBE_RGB, DISPLAY_P3, grey_profile, ink_profile, rgb_profile
 from tests.samples import file_of, photo
 
 SIZE = 64, 96
+_LOSING = (
+    "thermal-app3.jpg", "flir.jpg", "c2pa.jpg", "mpf.jpg", "film.jpg", "paths.jpg", "text.png", "private.webp", "comment.gif",
+    "comment.ppm", "uuid.avif",
+)  # fmt: skip
 
 
 class Case(NamedTuple):
@@ -110,6 +115,9 @@ def _metadata() -> Iterator[Case]:
     yield Case("JPEG, sideways, with EXIF, GPS, XMP, a comment", data)
     yield Case("the same", data, ReadOptions(strip_gps=True), "--strip-gps")
     yield Case("the same", data, ReadOptions(strip_metadata=True), "--strip-metadata")
+    yield Case("the same", data, ReadOptions(keep_bytes_of="lost"), "--keep-bytes-of lost")
+    for name in _LOSING:
+        yield Case(name, losing()[name][0])
 
 
 def _broken() -> Iterator[Case]:

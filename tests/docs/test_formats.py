@@ -29,8 +29,11 @@ RGB TIFF through tifffile (`archivae[tiff]`); they are tested in an environment 
 Of pydicom's 78 test files 43 are read, with pydicom's own samples wherever it decodes them too (within 2 levels where JPEG lost
 some); 35 are refused with a reason: no pixels at all, 1 or 32 bits, no DICOM header, overlays, or DCMTK can't.
 
-| file | asked | comes back as | kept beside | said in the manifest |
-| --- | --- | --- | --- | --- |
+*Lost* is in the archive in no form: such an original is never deleted. *Changed* was converted. Both are columns of the
+manifest. With `--lossless` and `--keep-bytes-of lost` what would lose something is kept as its own bytes.
+
+| file | asked | comes back as | kept beside | lost | changed |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -38,12 +41,12 @@ def page() -> str:
     return HEAD + "".join(f"| {' | '.join(row(case))} |\n" for case in corpus())
 
 
-def row(case: Case) -> tuple[str, str, str, str, str]:
+def row(case: Case) -> tuple[str, str, str, str, str, str]:
     asked = f"`{case.asked}`" if case.asked else ""
     try:
         result = encode_file(case.data, small_codec(), Quality(60), options=case.options)
     except PictureError as error:
-        return case.name, asked, "dead letter", "", str(error).partition(";")[0]
+        return case.name, asked, "dead letter: " + str(error).partition(";")[0], "", "", ""
     stream = read_bitstream(result.data)
     picture = decode_stream(stream, lambda _: small_codec())
     metadata = metadata_of(stream) if stream.ancillary else picture.metadata
@@ -51,8 +54,8 @@ def row(case: Case) -> tuple[str, str, str, str, str]:
     beside += ["source's profile"] if metadata.source_icc else []
     if picture.sequence:
         beside.append("times" if any(picture.sequence.milliseconds) else "pages")
-    told = [note for note in result.notes if "smaller so" not in note]
-    return case.name, asked, look(picture), ", ".join(beside), "; ".join(told)
+    notes = result.notes
+    return case.name, asked, look(picture), ", ".join(beside), "; ".join(notes.lost), "; ".join(notes.changed)
 
 
 def look(picture: Picture) -> str:

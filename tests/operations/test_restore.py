@@ -173,7 +173,7 @@ def test_a_process_keeps_a_restorer(folder: str) -> None:
 def test_whatever_a_picture_carries_stays() -> None:
     metadata = Metadata(exif=b"II*\0", icc=b"profile", xmp=b"<x/>")
     alpha = np.full((8, 8), 9, np.uint8)
-    picture = Picture(np.zeros((8, 8, 3), np.uint8), "png", metadata, (), alpha=alpha)
+    picture = Picture(np.zeros((8, 8, 3), np.uint8), "png", metadata, NO_NOTES, alpha=alpha)
     restored = restore_picture(picture, Restoration("denoise", 3), lambda task: Painter()).picture
     assert restored.metadata == metadata and restored.alpha is alpha and (restored.pixels == 7).all()
     assert restored.own_bytes == "never" and not restored.pixels.flags.writeable
@@ -210,7 +210,7 @@ def test_what_changes_nothing_is_no_step() -> None:
     picture = Picture(np.full((8, 8, 3), 7, np.uint8), "png", Metadata(), NO_NOTES)
     restored = restore_picture(picture, Restoration("denoise"), lambda task: Painter())
     assert restored.steps == () and restored.picture.notes == said("denoise: found nothing to do")
-    assert restored.picture.own_bytes == "may"
+    assert restored.picture.own_bytes == "never"
 
 
 def test_transparency_that_is_filled_is_gone() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from archivae.bitstream import Coding, read_bitstream
 from archivae.images import Metadata, Picture, Sequence, open_picture, to_eight_bits
-from archivae.images.notes import lost, said
+from archivae.images.notes import NO_NOTES, lost, said
 from archivae.operations.chunks import same_samples
 from archivae.operations.decode import decode_stream
 from archivae.operations.encode import encode_at
@@ -38,9 +38,9 @@ def pictures(draw: st.DrawFn) -> Picture:
     if dtype == "uint8":
         noise = samples(generator, dtype, (height, width, channels))
         soft = np.ascontiguousarray(photo(height, width)[:, :, :channels])
-        return Picture(draw(st.sampled_from([noise, soft])), "x", metadata, (), alpha=alpha)
+        return Picture(draw(st.sampled_from([noise, soft])), "x", metadata, NO_NOTES, alpha=alpha)
     deep = samples(generator, dtype, (height, width, channels))
-    return Picture(to_eight_bits(deep, 65535)[0], "x", metadata, (), alpha=alpha, deep=deep)
+    return Picture(to_eight_bits(deep, 65535)[0], "x", metadata, NO_NOTES, alpha=alpha, deep=deep)
 
 
 @pytest.mark.filterwarnings("ignore")  # of numbers that are none

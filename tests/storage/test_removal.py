@@ -21,7 +21,7 @@ from archivae.storage.removal import (
     Known,
     aside_since,
     delete_aside,
-    is_aside,
+    lies_aside,
     list_aside,
     put_back,
     remove_empty_quarantine,
@@ -62,10 +62,10 @@ def test_aside_and_gone(folder: Folder) -> None:
     original = known(folder.put({"a.png": b"one", "b.png": b"two"}), "a.png")
     set_aside(original)
     assert {*folder.everything()} == {ASIDE, "b.png"} and folder.read(ASIDE) == b"one"
-    assert is_aside(original)
+    assert lies_aside(original)
     delete_aside(original)
     assert {*folder.everything()} == {"b.png"}
-    assert not is_aside(original)
+    assert not lies_aside(original)
     delete_aside(original)  # twice is once
 
 

@@ -15,7 +15,7 @@ from archivae.pipeline.archiving.places import bound, places_of
 from archivae.pipeline.archiving.policy import Policy
 from archivae.pipeline.archiving.verification import Claim, Finding, verify_all
 from archivae.storage import ManifestRow
-from archivae.storage.removal import Known, aside_since, delete_aside, is_aside
+from archivae.storage.removal import Known, aside_since, delete_aside, lies_aside
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,18 @@ def due_for_purge(policy: Policy, name: str, now: float) -> Due:
                 continue
             try:
                 known = bound(removal, policy, places)
-                if is_aside(known):
+                if lies_aside(known):
                     waiting[removal.aside].append(Waiting(removal, known))
                     left.add(removal.aside)
             except ArchivaeError as error:
                 due.problems.append(f"{removal.aside} stays: {error}")
                 left.add(removal.aside)
-    for entries in waiting.values():
-        if _end_of_grace(entries, policy) <= now:
-            due.originals.append(entries[-1])
+    for place, entries in waiting.items():
+        try:
+            if _end_of_grace(entries, policy) <= now:
+                due.originals.append(entries[-1])
+        except ArchivaeError as error:
+            due.problems.append(f"{place} stays: {error}")
     return due
 
 

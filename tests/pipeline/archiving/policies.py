@@ -72,16 +72,18 @@ def write_policy(path: Path, source: Folder, target: Folder, **words: Any) -> st
 def keep(source: Folder, target: Folder, name: str, rate: Rate | None = None) -> None:
     """Archive one picture of ``source`` as a job would have, without one: its file, the model, its row."""
     data, codec = source.read(name), named_codec(MODEL, "cpu")
-    encoded = encode_file(data, codec, rate or Quality())
+    asked = rate or Quality()
+    encoded = encode_file(data, codec, asked)
     file = archived(target, source, name)
     model = Path(MODEL).read_bytes()
     target.put({file: encoded.data, f"_archivae/models/{codec.id.hex()}.safetensors": model})
     found = stat_object(source.path(name))
     assert found is not None
+    options = json.dumps({"operation": "encode", "model": codec.id.hex(), **asked.asked()}, sort_keys=True)
     row = ManifestRow(
         source=found.uri, name=full_name(found.uri), bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
         fingerprint=found.fingerprint, height=1, width=1, status="done", coding=encoded.coding.name.lower(),
         archive=target.path(file), archive_bytes=len(encoded.data), psnr=encoded.psnr, operation="encode",
-        options=json.dumps((rate or Quality()).asked()), lost=encoded.notes.lost, run="r", written=time.time(),
+        options=options, lost=encoded.notes.lost, run="r", written=time.time(),
     )  # fmt: skip
     write_fragment(target.uri, [row])

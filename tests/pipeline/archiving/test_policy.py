@@ -99,3 +99,19 @@ def test_what_is_no_policy(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(UsageError):
         read_policy(str(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "originals: keep\noriginals: delete\n",
+        '"originals": keep\noriginals: keep\n',
+        "sources: [a]\nsources: [b]\n",
+        '{"grace": "7d", "grace": "0d"}',
+    ],
+)
+def test_a_word_given_twice_is_refused(text: str, tmp_path: Path) -> None:
+    """YAML would let the last one win in silence."""
+    (tmp_path / "policy.yaml").write_text(text)
+    with pytest.raises(UsageError, match="given twice"):
+        read_policy(str(tmp_path / "policy.yaml"))

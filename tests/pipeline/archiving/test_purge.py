@@ -25,8 +25,8 @@ from archivae.storage import ManifestRow, read_manifest, write_fragment
 from archivae.storage.archive_index import ArchiveIndex, write_index
 from archivae.storage.archive_layout import index_uri
 from tests.end_to_end.jobs import MODEL, PHOTOS, Folder
-from tests.pipeline.archiving.policies import DAY, archived, aside, deleting, entries, ledgers, once, policy
-from tests.samples import photo_file
+from tests.pipeline.archiving.policies import DAY, archived, aside, deleting, entries, keep, ledgers, once, policy
+from tests.samples import file_of, photo, photo_file
 
 LOSSY = {"a.png": photo_file(192, 192, 11)}
 """Of a size at which the codec wins."""
@@ -89,6 +89,7 @@ def test_a_whole_archive_lets_it_go(source: Folder, target: Folder) -> None:
 
 def test_a_deleted_model_stops_the_purge(source: Folder, target: Folder) -> None:
     asked = deleting(source, target, grace="1d")
+    keep(source, target, "a.png")
     once(asked)
     target.delete(model_of(target))
     refuses(source, target, asked, "safetensors")
@@ -97,6 +98,7 @@ def test_a_deleted_model_stops_the_purge(source: Folder, target: Folder) -> None
 @pytest.mark.parametrize("damage", ["flip", "cut", "other"])
 def test_a_damaged_model_stops_the_purge(disk: Folder, arc: Folder, damage: str) -> None:
     asked = deleting(disk, arc, grace="1d")
+    keep(disk, arc, "a.png")
     once(asked)
     name = model_of(arc)
     data = bytearray(arc.read(name))
@@ -120,11 +122,12 @@ def test_a_worse_file_of_the_same_picture_stops_the_purge(case: str, forged: boo
     """Also where manifest and ledger are made to fit it."""
     words, good, worse = WORSE[case]
     asked = deleting(disk, arc, grace="1d", **words)
+    keep(disk, arc, "a.png", good)
     assert once(asked).removed == 1
     name = archived(arc, disk, "a.png")
     arc.put({name: encoded(worse)})
     if forged:
-        forge_row(arc, psnr=0.0, coding="learned", notes=())
+        forge_row(arc, psnr=0.0, coding="learned", lost=())
         (ledger,), (entry,) = ledgers(arc), entries(arc)
         arc.put({ledger: json.dumps(entry | {"psnr": 0.0}).encode()})
     refuses(disk, arc, asked, "")
@@ -135,9 +138,10 @@ def test_a_worse_file_of_the_same_picture_stops_the_purge(case: str, forged: boo
 def test_a_worse_file_with_a_better_header_stops_the_purge(disk: Folder, arc: Folder) -> None:
     """The quality that a file claims is its maker's word: the picture itself is compared."""
     asked = deleting(disk, arc, grace="1d", quality=60)
+    keep(disk, arc, "a.png")
     once(asked)
     honest = read_bitstream(arc.read(archived(arc, disk, "a.png")))
-    other = read_bitstream(encoded(Quality(100), photo_file(192, 192, 12)))
+    other = read_bitstream(encoded(Quality(100), file_of(255 - photo(192, 192, 11))))
     arc.put({archived(arc, disk, "a.png"): write_bitstream(replace(other, source_sha256=honest.source_sha256))})
     forge_row(arc, psnr=0.0)
     verifier = Verifier(asked)
@@ -149,7 +153,7 @@ def test_a_worse_file_with_a_better_header_stops_the_purge(disk: Folder, arc: Fo
 
 
 def test_a_forged_row_does_not_make_a_worse_file_look_verified(disk: Folder, arc: Folder) -> None:
-    once(policy(disk, arc, quality=80))
+    keep(disk, arc, "a.png", Quality(80))
     arc.put({archived(arc, disk, "a.png"): encoded(Quality(20))})
     forge_row(arc, psnr=0.0, quality=20.0)
     run = once(deleting(disk, arc, quality=80, grace=0))
@@ -170,7 +174,7 @@ def test_what_is_kept_elsewhere_is_not_archived(
     fields: Callable[[str], dict[str, Any]], disk: Folder, arc: Folder, tmp_path: Path
 ) -> None:
     """A row may say that a picture is in a file that is no part of the archive."""
-    once(policy(disk, arc))
+    keep(disk, arc, "a.png")
     name = archived(arc, disk, "a.png")
     Folder(str(tmp_path / "elsewhere")).put({"a.avae": arc.read(name)})
     forge_row(arc, **fields(str(tmp_path)))
@@ -186,10 +190,10 @@ def test_a_forged_row_does_not_hide_what_was_lost(disk: Folder, arc: Folder) -> 
     frames[0].save(film, "gif", save_all=True, append_images=frames[1:], duration=100)
     disk.delete("a.png")
     disk.put({"film.gif": film.getvalue()})
-    once(policy(disk, arc))
+    keep(disk, arc, "film.gif")
     (row,) = read_manifest(arc.uri).values()
-    assert row.notes, "only one of its frames is kept"
-    write_fragment(arc.uri, [replace(row, notes=(), written=row.written + 1)])
+    assert row.lost, "only one of its frames is kept"
+    write_fragment(arc.uri, [replace(row, lost=(), written=row.written + 1)])
     run = once(deleting(disk, arc, grace=0))
     assert (run.removed, run.purged) == (0, 0) and {*disk.files()} == {"film.gif"}
 
@@ -206,6 +210,7 @@ def test_an_index_that_names_other_bytes_stops_the_purge(tmp_path: Path) -> None
 
 
 def test_a_changed_quality_holds_what_waits(disk: Folder, arc: Folder) -> None:
+    keep(disk, arc, "a.png", Quality(20))
     once(deleting(disk, arc, grace="1d", quality=20))
     asked = deleting(disk, arc, grace="1d", quality=90)
     run = once(asked, after=2 * DAY)
@@ -213,6 +218,7 @@ def test_a_changed_quality_holds_what_waits(disk: Folder, arc: Folder) -> None:
 
 
 def test_loss_that_is_accepted_no_more_holds_what_waits(disk: Folder, arc: Folder) -> None:
+    keep(disk, arc, "a.png")
     once(deleting(disk, arc, grace="1d"))
     run = once(policy(disk, arc, originals="delete", lossless=True, grace="1d"), after=2 * DAY)
     assert run.purged == 0 and "stays" in run.problems[0] and aside(disk) == LOSSY
@@ -221,6 +227,7 @@ def test_loss_that_is_accepted_no_more_holds_what_waits(disk: Folder, arc: Folde
 def test_a_moved_copy_that_has_changed_stops_the_purge(disk: Folder, arc: Folder, tmp_path: Path) -> None:
     cold = Folder(str(tmp_path / "cold"))
     asked = deleting(disk, arc, grace="1d", originals="move", move_to=cold.uri)
+    keep(disk, arc, "a.png")
     once(asked)
     (name,) = cold.files()
     cold.put({name: b"other"})
@@ -230,6 +237,8 @@ def test_a_moved_copy_that_has_changed_stops_the_purge(disk: Folder, arc: Folder
 def test_two_processes_purge_as_one_does(tmp_path: Path) -> None:
     source, target = Folder(str(tmp_path / "in")).put(PHOTOS), Folder(str(tmp_path / "arc"))
     asked = deleting(source, target, grace="1d")
+    for name in PHOTOS:
+        keep(source, target, name)
     once(asked)
     target.put({archived(target, source, "a.png"): b"damaged"})
     run = archive(asked, "policy.yaml", ["--accelerator=cpu"], lambda: time.time() + 2 * DAY, processes=2)
@@ -238,6 +247,6 @@ def test_two_processes_purge_as_one_does(tmp_path: Path) -> None:
 
 def test_rows_of_a_learned_picture_carry_a_finite_level(disk: Folder, arc: Folder) -> None:
     """Or the tests above would compare nothing."""
-    once(policy(disk, arc))
+    keep(disk, arc, "a.png")
     (row,) = read_manifest(arc.uri).values()
     assert isinstance(row, ManifestRow) and row.coding == "learned" and 20 < row.psnr < math.inf
