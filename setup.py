@@ -56,6 +56,7 @@ setup(
         "train": ["tensorboard"],
         "heic": ["pillow-heif"],
         "jxl": ["pillow-jxl-plugin"],
+        "ssimulacra2": ["ssimulacra2"],
         "tiff": ["tifffile"],
         "tfio": ["tensorflow-cpu==2.16.2", "tensorflow-io==0.37.1"],  # no other pair's operations load
         # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
@@ -76,6 +77,7 @@ setup(
             "pytest-xdist",
             "python-hcl2",
             "ruff",
+            "ssimulacra2",
             "tensorboard",
             "tifffile",
             "webdataset",

@@ -30,7 +30,7 @@ STRIDE = 0.1
 """How much of the way to where the derivative would have each channel alone a target moves at a step, at first. Channels
 are not independent: all the way would be much too far. A step that does not help is taken back, and halves it."""
 MOMENTUM = 0.7
-CAUTION = 4.0
+CAUTION = 3.0
 """A rounding counts as so many times its price: neighbours are rounded at once, and what they add up to costs more."""
 LEAST_PRICE = 1e-3
 """Of the mean: channels that hardly show are not divided by what is next to nothing."""
