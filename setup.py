@@ -58,6 +58,7 @@ setup(
         "benchmarks": ["bm3d", "opencv-python-headless"],
         "train": ["tensorboard"],
         "heic": ["pillow-heif"],
+        "ssimulacra2": ["ssimulacra2"],
         "tfio": ["tensorflow-cpu==2.16.2", "tensorflow-io==0.37.1"],  # no other pair's operations load
         # What Beam YAML needs beyond Beam, for deploy/yaml/providers.yaml.
         "yaml": ["docstring-parser", "jinja2", "jsonschema", "pandas", "pyyaml"],
@@ -78,6 +79,7 @@ setup(
             "python-hcl2",
             "pyvips[binary]",
             "ruff",
+            "ssimulacra2",
             "tensorboard",
             "webdataset",
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from archivae.images.pillow import pillow_errors_as, to_image, to_pixels
 from archivae.models import MOST_EFFORT, shipped_models
 
 _JXL_PLUGIN = "pillow_jxl"
-EFFORT_MARK = "@"
+_EFFORT = re.compile(r"@\d+$")
 
 
 class Codec(Protocol):
@@ -105,12 +106,12 @@ class ArchivaeCodec:
     @property
     def model(self) -> str:
         """The model's name, or its path."""
-        return self.name.rpartition(EFFORT_MARK)[0] or self.name
+        return _EFFORT.sub("", self.name)
 
     @property
     def effort(self) -> int:
         """How hard it encodes: what stands behind the mark."""
-        return int(self.name.removeprefix(self.model).removeprefix(EFFORT_MARK) or 0)
+        return int(self.name.removeprefix(self.model)[1:] or 0)
 
     def encode(self, pixels: np.ndarray, setting: float) -> bytes:
         """An ``.avae`` file, verified: the encoder decodes it once."""
@@ -195,13 +196,14 @@ def _codec(name: str, qualities: Sequence[float], fallbacks: bool) -> Codec:
         _load_jxl()
     if name in CLASSIC:
         return CLASSIC[name]
-    model, mark, effort = name.rpartition(EFFORT_MARK) if EFFORT_MARK in name else (name, "", "0")
-    if mark and effort not in map(str, range(MOST_EFFORT + 1)):
-        raise UsageError(f"expected an effort of 0 to {MOST_EFFORT} behind {EFFORT_MARK}, found {name!r}")
+    codec = ArchivaeCodec(name, tuple(sorted(set(qualities))), fallbacks)
+    model = codec.model
+    if codec.effort > MOST_EFFORT:
+        raise UsageError(f"expected codecs with an effort of 0 to {MOST_EFFORT} behind their @, found {name!r}")
     if model not in shipped_models() and not (model.endswith(".safetensors") and Path(model).is_file()):
         known = ", ".join([*shipped_models(), *CLASSIC, *ALIASES])
         raise UsageError(f"expected codecs of {known}, or the path of a .safetensors file, found {name!r}")
-    return ArchivaeCodec(name, tuple(sorted(set(qualities))), fallbacks)
+    return codec
 
 
 def _load_jxl() -> None:

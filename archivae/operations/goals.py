@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from archivae.bitstream import Coding
-from archivae.errors import TargetError
+from archivae.errors import TargetError, UsageError
 from archivae.operations.codec import Pixels
 from archivae.operations.quality import (
     MS_SSIM_SHORTEST_SIDE,
@@ -65,7 +65,7 @@ class Smallness:
 
 
 def nearness(rate: Distortion, source: Source) -> Nearness:
-    """TargetError for a measure where that is not defined or not installed."""
+    """TargetError for a measure where that is not defined, UsageError where it is not installed."""
     if isinstance(rate, TargetPsnr):
         return Nearness(Goal(rate.db, TOLERANCE_DB), TYPICAL_PSNR, psnr, "{:.2f} dB".format)
     if isinstance(rate, TargetSsimulacra2):
@@ -78,9 +78,9 @@ def nearness(rate: Distortion, source: Source) -> Nearness:
 
 
 def check_measure(rate: Rate) -> None:
-    """TargetError if what ``rate`` asks for cannot be measured by what is installed."""
+    """UsageError if what ``rate`` asks for cannot be measured by what is installed."""
     if isinstance(rate, TargetSsimulacra2) and not has_ssimulacra2():
-        raise TargetError(
+        raise UsageError(
             "a SSIMULACRA 2 is asked for, and the package that measures it isn't installed: "
             "install archivae[ssimulacra2], or ask for a PSNR or MS-SSIM"
         )

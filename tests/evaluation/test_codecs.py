@@ -9,7 +9,7 @@ import pytest
 from archivae.bitstream import Coding, read_bitstream
 from archivae.errors import UnsupportedPictureError, UsageError
 from archivae.evaluation import parse_codecs
-from archivae.evaluation.codecs import CLASSIC, ArchivaeCodec
+from archivae.evaluation.codecs import AVIF_VARIANTS, CLASSIC, ArchivaeCodec
 from archivae.operations.quality import psnr
 
 
@@ -20,7 +20,7 @@ def photograph(height: int = 48, width: int = 64, channels: int = 3) -> np.ndarr
     return pixels
 
 
-@pytest.mark.parametrize("name", ["jpeg", "webp", "avif", "avif444"])
+@pytest.mark.parametrize("name", ["jpeg", "webp", *(codec.name for codec in AVIF_VARIANTS)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_classic_codecs_give_the_picture_back_nearer_the_more_bytes_they_get(name: str, channels: int) -> None:
     codec, pixels = CLASSIC[name], photograph(channels=channels)
@@ -61,6 +61,28 @@ def test_the_shipped_model_codes_every_picture_and_knows_where_an_archive_would_
         assert codec.decode(data).shape == pixels.shape
         assert codec.falls_back(pixels, 50, data) is expected
         assert (read_bitstream(data).coding is Coding.LEARNED) is not (fallbacks and expected)
+
+
+def test_avif_is_tuned_for_what_it_is_asked_for() -> None:
+    """At one setting the tuning for PSNR is nearer by that than its bytes would have it."""
+    noise = np.random.default_rng(0).integers(0, 30, (128, 160, 3), np.uint8)
+    pixels = photograph(128, 160) // 2 + noise
+    files = {codec.name: codec.encode(pixels, 55) for codec in AVIF_VARIANTS}
+    assert len(set(files.values())) == len(AVIF_VARIANTS) == 8
+    names = [codec.name for codec in parse_codecs("avif-all", [50])]
+    assert names == list(files) and [c.name for c in parse_codecs("jpeg,avif-fast", [50])] == ["jpeg", *names[:4]]
+    assert names[:4] == ["avif", "avif-psnr", "avif444", "avif444-psnr"]
+
+
+def test_an_effort_stands_behind_the_model(tmp_path: Path) -> None:
+    weights = tmp_path / "user@2.safetensors"
+    weights.touch()
+    plain, hard, own = parse_codecs(f"photo,photo@2,{weights}@1", [50])
+    found = [(codec.model, codec.effort) for codec in (plain, hard, own)]  # type: ignore[attr-defined]
+    assert found == [("photo", 0), ("photo", 2), (str(weights), 1)]
+    assert (plain.label, hard.label) == ("ArchiVAE photo", "ArchiVAE photo, effort 2")
+    with pytest.raises(UsageError, match="effort of 0 to 3"):
+        parse_codecs("photo@4", [50])
 
 
 @pytest.mark.parametrize("names", ["", " , ", "jepg", "missing.safetensors"])

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from archivae.operations.quality import ms_ssim, psnr
+from archivae.operations.quality import has_ssimulacra2, ms_ssim, psnr, ssimulacra2
+from tests.models.small_codec import picture
 
 
 def noise(*shape: int, seed: int = 5) -> np.ndarray:
@@ -36,7 +39,7 @@ def test_ms_ssim_needs_161_pixels(channels: int) -> None:
     assert not math.isnan(ms_ssim(noise(161, 161, channels), noise(161, 161, channels)))
 
 
-@pytest.mark.parametrize("measure", [psnr, ms_ssim])
+@pytest.mark.parametrize("measure", [psnr, ms_ssim, ssimulacra2])
 def test_pairs_that_do_not_match_are_refused(measure) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=r"found \(4, 4, 3\) and \(4, 4, 1\)"):
         measure(noise(4, 4, 3), noise(4, 4, 1))
@@ -44,3 +47,28 @@ def test_pairs_that_do_not_match_are_refused(measure) -> None:  # type: ignore[n
         measure(noise(4, 4, 3), noise(4, 4, 3).astype(float))
     with pytest.raises(ValueError, match="non-empty"):
         measure(noise(0, 4, 3), noise(0, 4, 3))
+
+
+needs_ssimulacra2 = pytest.mark.skipif(not has_ssimulacra2(), reason="the extra ssimulacra2 is not installed")
+
+
+@needs_ssimulacra2
+def test_ssimulacra2_falls_with_damage_and_knows_its_scale() -> None:
+    """Equal is 100; a JPEG of quality 90 is near it, one of quality 10 is bad: the scale's own description."""
+    original = picture(120, 160)
+    smooth = (np.add.outer(np.arange(120), np.arange(160))[:, :, None] // 2 + np.arange(3) * 9).astype(np.uint8)
+    assert ssimulacra2(original, original) == 100
+    scores = []
+    for quality in (90, 50, 10):
+        file = io.BytesIO()
+        Image.fromarray(smooth).save(file, "JPEG", quality=quality)
+        scores.append(ssimulacra2(smooth, np.asarray(Image.open(file))))
+    assert 100 > scores[0] > scores[1] > scores[2] and scores[0] > 75
+
+
+@needs_ssimulacra2
+def test_ssimulacra2_of_grey_is_that_of_three_equal_channels() -> None:
+    grey = picture(40, 50)[:, :, :1]
+    noisy = np.clip(grey.astype(int) + np.arange(50)[None, :, None] % 7 - 3, 0, 255).astype(np.uint8)
+    assert ssimulacra2(grey, noisy) == ssimulacra2(np.repeat(grey, 3, 2), np.repeat(noisy, 3, 2))
+    assert math.isnan(ssimulacra2(grey[:7], noisy[:7]))

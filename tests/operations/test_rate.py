@@ -14,10 +14,13 @@ from archivae.operations.rate import (
     TargetBpp,
     TargetPsnr,
     TargetSsim,
+    TargetSsimulacra2,
     pick_rate,
 )
 
-RATES: list[Rate] = [Quality(33.5), TargetPsnr(38), TargetSsim(0.98), TargetBpp(0.5), MaxBytes(20_000), Lossless()]
+RATES: list[Rate] = [
+    Quality(33.5), TargetPsnr(38), TargetSsim(0.98), TargetSsimulacra2(75.5), TargetBpp(0.5), MaxBytes(20_000), Lossless(),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -53,6 +56,7 @@ def test_two_at_once_are_refused(one: Rate, other: Rate) -> None:
         *({"quality": value} for value in (-1, 100.1, math.nan)),
         *({"target_psnr": value} for value in (-1, 0, math.inf, math.nan)),
         *({"target_ssim": value} for value in (-0.1, 0, 1, 1.2, math.nan)),
+        *({"target_ssimulacra2": value} for value in (-5, 0, 100, 101, math.nan)),
         *({"target_bpp": value} for value in (-1, 0, math.inf, math.nan)),
         *({"max_bytes": value} for value in (-1, 0)),
     ],

@@ -13,9 +13,10 @@ from archivae.bitstream import Coding, Tile, read_bitstream
 from archivae.errors import ArchivaeError, TargetError, UsageError
 from archivae.images import Metadata, Picture, open_picture
 from archivae.images.notes import NO_NOTES, said
+from archivae.operations.codec import with_effort
 from archivae.operations.decode import decode_stream
 from archivae.operations.encode import encode_at
-from archivae.operations.quality import ms_ssim, psnr
+from archivae.operations.quality import has_ssimulacra2, ms_ssim, psnr, ssimulacra2
 from archivae.operations.rate import (
     Distortion,
     Lossless,
@@ -26,6 +27,7 @@ from archivae.operations.rate import (
     TargetBpp,
     TargetPsnr,
     TargetSsim,
+    TargetSsimulacra2,
 )
 from archivae.operations.search import TOP
 from archivae.operations.source import Encoded, Source
@@ -250,3 +252,46 @@ def test_the_plain_function_takes_each_target() -> None:
     assert np.array_equal(archivae.decode(data), PHOTO)
     with pytest.raises(UsageError, match="quality and lossless at once"):
         archivae.encode(PHOTO, quality=60, lossless=True, model=MODEL)
+
+
+@pytest.mark.skipif(not has_ssimulacra2(), reason="the extra ssimulacra2 is not installed")
+def test_ssimulacra2_is_hit(source: Source, graded: GradedCodec) -> None:
+    decoded = graded.decode([[]], 0, 0, TOP // 2, 0)[0]
+    wanted = ssimulacra2(PHOTO, decoded)
+    graded.decoded.clear()
+    result = encoded(source, graded, TargetSsimulacra2(wanted))
+    found = ssimulacra2(PHOTO, graded.decode([[]], 0, 0, result.quality, 0)[0])
+    assert result.coding is Coding.LEARNED and wanted <= found <= wanted + 0.5
+    with pytest.raises(TargetError, match="SSIMULACRA 2 needs a short side of at least 8 pixels, found 7x300"):
+        encoded(array_source(photo(7, 300)), graded, TargetSsimulacra2(50))
+
+
+class HardCodec(GradedCodec):
+    """Writes 1 dB better files where it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__(PHOTO)
+        self.hard: list[int] = []
+
+    def encode(self, pictures: Sequence[np.ndarray], quality: int, *, effort: int = 0) -> list[list[Tile]]:
+        self.hard += [effort] * bool(effort)
+        self._psnrs = (25, 43) if effort else (24, 42)
+        return super().encode(pictures, quality)
+
+
+def test_effort_searches_without_it_first_and_then_nearby(source: Source) -> None:
+    plain, hard = HardCodec(), HardCodec()
+    (easy,) = encode_at([source], plain, TargetPsnr(35.3))
+    (result,) = encode_at([source], with_effort(hard, 2), TargetPsnr(35.3))
+    assert 35.3 <= result.psnr <= 35.4 and result.quality < easy.quality
+    assert result.encodes == len(hard.encoded) and 1 <= len(hard.hard) <= 3 and set(hard.hard) == {2}
+    assert len(hard.encoded) == easy.encodes + len(hard.hard)
+    hard.hard.clear()
+    assert len(encode_at([source], with_effort(hard, 1), MaxBytes(3000))[0].data) <= 3000 and set(hard.hard) == {1}
+
+
+def test_the_library_takes_an_effort() -> None:
+    plain, hard = (archivae.encode(PHOTO, quality=40, model=MODEL, effort=effort, fallbacks=False) for effort in (0, 1))
+    assert plain != hard == archivae.encode(PHOTO, quality=40, model=MODEL, effort=1, fallbacks=False)
+    with pytest.raises(UsageError, match="effort goes from 0 to 3"):
+        archivae.encode(PHOTO, model=MODEL, effort=5)

@@ -7,7 +7,17 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from archivae.errors import UsageError
-from archivae.operations.rate import Lossless, MaxBytes, Quality, Rate, TargetBpp, TargetPsnr, TargetSsim
+from archivae.operations import goals
+from archivae.operations.rate import (
+    Lossless,
+    MaxBytes,
+    Quality,
+    Rate,
+    TargetBpp,
+    TargetPsnr,
+    TargetSsim,
+    TargetSsimulacra2,
+)
 from archivae.operations.restoration import Restoration
 from archivae.pipeline.cli import _pipeline_arguments, build_parser
 from archivae.pipeline.options import Settings
@@ -55,6 +65,7 @@ def test_what_does_not_go_with_an_archive(words: list[str]) -> None:
         (["--quality=0"], Quality(0)),
         (["--target_psnr=38"], TargetPsnr(38)),
         (["--target_ssim=.98"], TargetSsim(0.98)),
+        (["--target_ssimulacra2=75"], TargetSsimulacra2(75)),
         (["--target_bpp=.5"], TargetBpp(0.5)),
         (["--max_bytes=20000"], MaxBytes(20000)),
         (["--lossless"], Lossless()),
@@ -64,6 +75,22 @@ def test_what_is_asked_for_in_either_spelling(words: list[str], rate: Rate) -> N
     dashed = [word.replace("_", "-") for word in words]
     for given in (words, dashed):
         assert settings(*given).rate == rate == from_command(*given).rate
+
+
+def test_effort_decides_what_is_written_only_where_there_is_some() -> None:
+    plain, none, hard = settings(), settings("--effort=0"), settings("--effort", "2")
+    assert plain.canonical("id") == none.canonical("id") and "effort" not in plain.canonical("id")
+    assert json.loads(hard.canonical("id"))["effort"] == 2
+    for effort in ("-1", "4"):
+        with pytest.raises(UsageError, match=f"effort goes from 0 to 3 in whole numbers, found {effort}"):
+            settings(f"--effort={effort}")
+
+
+def test_a_measure_that_is_not_installed_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(goals, "has_ssimulacra2", lambda: False)
+    with pytest.raises(UsageError, match=r"install archivae\[ssimulacra2\]"):
+        settings("--target-ssimulacra2=75")
+    assert settings("--target-psnr=38").rate == TargetPsnr(38)
 
 
 @pytest.mark.parametrize("other", ["--quality=60", "--target-ssim=.9", "--lossless"])

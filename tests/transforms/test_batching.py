@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -12,6 +14,9 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
 
 from archivae.bitstream import Tile, read_bitstream
+from archivae.errors import UsageError
+from archivae.operations.codec import named_codec, with_effort
+from archivae.operations.encode import encode_file
 from archivae.storage import StoredObject
 from archivae.transforms import DecodeImages, EncodeImages, Item
 from archivae.transforms.batching import BatchingFn
@@ -218,3 +223,31 @@ def test_a_target_out_of_reach_fails_alone(monkeypatch: pytest.MonkeyPatch) -> N
     large = item_of("4.png", photo_file(128, 128))
     items = transformed(EncodeImages(model=MODEL, max_bytes=600), [*PICTURES[:4:2], large])
     assert [(item.failure and item.failure.error) for item in items] == [None, None, "TargetError"]
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_effort_gives_the_files_that_the_library_does(share: bool) -> None:
+    """A picture at a time, by a codec of this process or a shared one."""
+    items = transformed(
+        EncodeImages(quality=40, model=MODEL, accelerator="cpu", share_model=share, effort=1), PICTURES[:2]
+    )
+    codec = with_effort(named_codec(MODEL, "cpu"), 1)
+    expected = [encode_file(item.data, codec, 40).data for item in PICTURES[:2]]
+    assert [item.data for item in items] == expected
+    assert expected[0] != encode_file(PICTURES[0].data, named_codec(MODEL, "cpu"), 40).data
+
+
+def test_a_file_without_a_row_is_encoded_again_where_effort_is_asked_for(tmp_path: Path) -> None:
+    """It does not say how hard it was encoded."""
+    (plain,) = transformed(EncodeImages(quality=40, model=MODEL, accelerator="cpu"), PICTURES[:1])
+    found = tmp_path / "0.png.avae"
+    found.write_bytes(plain.data)
+    waiting = [replace(PICTURES[0], found=str(found))]
+    (kept,) = transformed(EncodeImages(quality=40, model=MODEL, accelerator="cpu"), waiting)
+    (again,) = transformed(EncodeImages(quality=40, model=MODEL, accelerator="cpu", effort=1), waiting)
+    assert kept.kept and kept.data == plain.data and not again.kept and again.data != plain.data
+
+
+def test_an_effort_that_there_is_not_is_an_error_at_once() -> None:
+    with pytest.raises(UsageError, match="effort goes from 0 to 3"):
+        transformed(EncodeImages(model=MODEL, effort=4), PICTURES[:1])

@@ -23,15 +23,25 @@ from archivae.models.photo.distortion import Decoded, TileError
 from archivae.models.photo.exact import QUALITY_SCALE, EntropyNetworks, Field
 from archivae.models.photo.quantiser import BIT_UNIT, BitCount, Quantiser
 
-EFFORTS = (0, 4, 16, 64)
-"""Steps of each effort. All numbers here were found on training pictures (docs/experiments.md)."""
+
+class Effort(NamedTuple):
+    """``steps`` to take, and how carefully.
+
+    A rounding counts as ``caution`` times its price: neighbours are rounded at once, and what they add up to costs more.
+    With little of it a search begins worse and ends better.
+    """
+
+    steps: int
+    caution: float
+
+
+EFFORTS = (Effort(0, 0.0), Effort(4, 4.0), Effort(16, 2.0), Effort(64, 2.0))
+"""All numbers here were found on training pictures (docs/experiments.md)."""
 MOST_EFFORT = len(EFFORTS) - 1
 STRIDE = 0.1
 """How much of the way to where the derivative would have each channel alone a target moves at a step, at first. Channels
 are not independent: all the way would be much too far. A step that does not help is taken back, and halves it."""
 MOMENTUM = 0.7
-CAUTION = 4.0
-"""A rounding counts as so many times its price: neighbours are rounded at once, and what they add up to costs more."""
 LEAST_PRICE = 1e-3
 """Of the mean: channels that hardly show are not divided by what is next to nothing."""
 
@@ -63,20 +73,20 @@ class Refiner:
         self._count = count
 
     def refine(
-        self, field: Field, latents: Tensor, error: TileError, worth: float, steps: int, seed: int
+        self, field: Field, latents: Tensor, error: TileError, worth: float, effort: Effort, seed: int
     ) -> tuple[Chosen, Tensor]:
-        """The best integers for ``latents`` (1, latents, h, w) float32 in ``steps``, and what they restore.
+        """The best integers for ``latents`` (1, latents, h, w) float32 with ``effort``, and what they restore.
 
         ``worth``: bits that a squared error of 1 is worth, see `error_worth`.
         """
         plain = self._candidate(field, latents, None, error, worth)
         price = self._price(error.spread(plain.decoded, seed), worth)
-        prices = [in_order(price.expand(latents.shape) * CAUTION, step) for step in range(PASSES)]
+        prices = [in_order(price.expand(latents.shape) * effort.caution, step) for step in range(PASSES)]
         # The first step may cost more than no effort: it goes on from there all the same, with other prices.
         reached, reached_target, least = plain, latents, math.inf
         push, stride = torch.zeros_like(latents), STRIDE
         best = plain
-        for _ in range(steps):
+        for _ in range(effort.steps):
             wanted = error.gradient(reached.decoded).mul_(worth).div_(2 * price)
             push.mul_(MOMENTUM).add_(wanted, alpha=1 - MOMENTUM)
             target = reached_target.sub(push, alpha=stride)

@@ -46,6 +46,17 @@ def test_originals_stay_by_default() -> None:
     assert policy.originals == "keep" and not policy.removes and not policy.accept_loss
 
 
+def test_an_effort_becomes_a_word_of_the_job(tmp_path: Path) -> None:
+    here = {"sources": [str(tmp_path / "in")], "destination": str(tmp_path / "archive")}
+    policy = parse_policy({**here, "effort": 2, "target_ssimulacra2": 70})
+    words = job_words(policy, "list.parquet")
+    assert "--effort=2" in words and "--target_ssimulacra2=70" in words
+    assert "--effort=0" in job_words(parse_policy(here), "list.parquet")
+    for wrong in (4, -1, "high", True, 1.5):
+        with pytest.raises(UsageError, match="effort goes from 0 to 3"):
+            parse_policy({**PLAIN, "effort": wrong})
+
+
 @pytest.mark.parametrize(
     ("words", "rate"),
     [
