@@ -79,8 +79,8 @@ def shipped_ids() -> dict[bytes, str]:
 
 @cache
 def _shipped(kind: str) -> dict[str, Path]:
-    paths = sorted(_FOLDER.glob("*.safetensors"))
-    return {path.stem: path for path in paths if _format_of(path) == kind}
+    paths = {path.stem: path for path in _FOLDER.glob("*.safetensors") if _format_of(path) == kind}
+    return dict(sorted(paths.items()))  # not by file names: of "photo" and "photo-psnr" the former comes first
 
 
 def _format_of(path: Path) -> str | None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from archivae.errors import ArchivaeError, ModelError, UsageError
-from archivae.models import load_model
+from archivae.models import load_model, shipped
 from archivae.pipeline import train
 from archivae.pipeline.training import job
 from archivae.pipeline.training.options import CodecOptions
@@ -225,6 +225,22 @@ def test_the_synthesis_alone_is_trained_on_a_weight_file(pictures: str, tmp_path
     halves = str(tmp_path / "base" / "checkpoint-average.safetensors")
     with pytest.raises(UsageError, match="has no frequency tables"):
         train_and_listen(replace(asked, out=str(tmp_path / "other"), init=halves))
+
+
+def test_two_photo_models_ship_under_their_names(
+    pictures: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seed in (("photo", 1), ("photo-psnr", 2)):
+        train_and_listen(options(pictures, tmp_path / name, steps=1, name=name, seed=seed))
+        (tmp_path / name / f"{name}.safetensors").rename(tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(shipped, "_FOLDER", tmp_path)
+    shipped._shipped.cache_clear()
+    try:
+        assert list(shipped.shipped_models()) == ["photo", "photo-psnr"]
+        ids = {load_model(name).model_id() for name in shipped.shipped_models()}
+        assert len(ids) == 2 and load_model().name == "photo"
+    finally:
+        shipped._shipped.cache_clear()
 
 
 def test_several_places_are_one_collection(pictures: str, tmp_path: Path) -> None:

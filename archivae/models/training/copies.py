@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
+from archivae.models.training.camera import Floats, camera_noise, to_linear, to_srgb
 from archivae.models.training.darken import darken
 from archivae.models.training.data import Pixels
-from archivae.models.training.degrade import Degradation, add_noise, compress_jpeg
+from archivae.models.training.degrade import compress_jpeg
 
-DAMAGES: tuple[Degradation, ...] = (add_noise, compress_jpeg, darken)
-"""Noise, re-compression and darkness: each as likely as the others."""
+USUAL_SIGMA, LARGEST_SIGMA = 8.0, 30.0
+"""Of noise, in levels. It has to be coded, so one crop with much of it outweighs a batch of clean ones."""
 
 
 def damaged_copy(rng: np.random.Generator, clean: Pixels) -> Pixels:
-    """``clean`` (H, W, 3) uint8 with noise, JPEG's artefacts or too little light, as a file would hold it."""
-    damage = DAMAGES[rng.integers(len(DAMAGES))]
-    pixels = damage(rng, clean).pixels
+    """``clean`` (H, W, 3) uint8 with noise, JPEG's artefacts or too little light, each a third: as a file would hold it."""
+    damage = (_noisy, _recompressed, _dark)[rng.integers(3)]
+    pixels = damage(rng, clean)
     return np.asarray((pixels * 255).round().clip(0, 255), np.uint8)
+
+
+def _noisy(rng: np.random.Generator, clean: Pixels) -> Floats:
+    """A camera's noise, or the same at every level; (H, W, 3) float32."""
+    if rng.random() < 0.5:
+        light = to_linear(clean)
+        return to_srgb(light + camera_noise(rng, light))
+    sigma = min(rng.exponential(USUAL_SIGMA), LARGEST_SIGMA)
+    return (clean + np.float32(sigma) * rng.standard_normal(clean.shape, np.float32)) / np.float32(255)
+
+
+def _recompressed(rng: np.random.Generator, clean: Pixels) -> Floats:
+    return compress_jpeg(rng, clean).pixels
+
+
+def _dark(rng: np.random.Generator, clean: Pixels) -> Floats:
+    return darken(rng, clean).pixels
