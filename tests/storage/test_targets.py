@@ -22,9 +22,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def write(place: str, data: bytes, ours: bool = False, overwrite_foreign: bool = False, name: str = "a") -> None:
-    write_target(
-        Fence(place), f"{place}/{name}", data, is_ours=lambda _: ours, overwrite_foreign=overwrite_foreign
-    )
+    write_target(Fence(place), f"{place}/{name}", data, is_ours=lambda _: ours, overwrite_foreign=overwrite_foreign)
 
 
 def put(place: str, data: bytes) -> None:
