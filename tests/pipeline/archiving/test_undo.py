@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,6 @@ def test_of_two_versions_the_newest_comes_back(tmp_path: Path) -> None:
     for number in (1, 2):
         folder = Path(source.uri, "_archivae/quarantine")
         data = photo_file(64, 64, number)
-        from hashlib import sha256
-
         folder = folder / sha256(data).hexdigest()[:16]
         folder.mkdir(parents=True)
         (folder / "x.png").write_bytes(data)
