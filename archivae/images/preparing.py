@@ -136,7 +136,7 @@ def _stripped(metadata: Metadata, options: ReadOptions) -> Metadata:
 def _own_bytes(rasters: Rasters, frames: list[Picture], options: ReadOptions) -> OwnBytes:
     """Whether the source's own bytes may, must or must never be archived."""
     every = (rasters.first, *rasters.rest)
-    lossy = options.keeps_depth and any(r.reduced_from or r.approximate or _is_flattened(r, options) for r in every)
+    lossy = options.keeps_depth and any(_is_lacking(r, options) for r in every)
     forbidden = bool(rasters.damage) or rasters.personal or options.strip_metadata or options.strip_gps
     if lossy and forbidden:
         raise UnsupportedPictureError(
@@ -149,9 +149,10 @@ def _own_bytes(rasters: Rasters, frames: list[Picture], options: ReadOptions) ->
     return "must" if lossy or loses or any(r.partial for r in every) else "may"
 
 
-def _is_flattened(raster: Raster, options: ReadOptions) -> bool:
-    """Inks can't be kept exactly, nor in their depth, but as the source's own bytes."""
-    return raster.colours == "cmyk" and (options.exact or raster.samples.dtype != np.uint8)
+def _is_lacking(raster: Raster, options: ReadOptions) -> bool:
+    """Whether the samples are less than the file's: inks can't be kept exactly, nor in their depth."""
+    flattened = raster.colours == "cmyk" and (options.exact or raster.samples.dtype != np.uint8)
+    return bool(raster.reduced_from) or raster.approximate or raster.partial or flattened
 
 
 def _frozen(samples: np.ndarray) -> np.ndarray:

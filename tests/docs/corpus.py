@@ -7,7 +7,9 @@ import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import imagecodecs
 import numpy as np
+import tifffile
 from PIL import ExifTags, Image
 
 from archivae.images import ReadOptions
@@ -33,7 +35,7 @@ class Case(NamedTuple):
 
 
 def corpus() -> Iterator[Case]:
-    """Every case; needs the plugins for JPEG XL and HEIC."""
+    """Every case; needs the plugin for HEIC."""
     yield from _plain()
     yield from _colours()
     yield from _deep()
@@ -52,7 +54,7 @@ def _plain() -> Iterator[Case]:
     yield Case("AVIF", file_of(pixels, "AVIF"))
     yield Case("TIFF, LZW", file_of(pixels, "TIFF", compression="tiff_lzw"))
     yield Case("TIFF, JPEG inside", file_of(pixels, "TIFF", compression="jpeg"))
-    yield Case("JPEG XL (archivae[jxl])", file_of(pixels, "JXL", lossless=True))
+    yield Case("JPEG XL", bytes(imagecodecs.jpegxl_encode(pixels, lossless=True)))
     yield Case("HEIC (archivae[heic])", file_of(pixels, "HEIF", quality=90))
     yield Case("PNG, palette", _saved(Image.fromarray(pixels).quantize(64), "PNG"))
     yield Case("PNG, 1 bit", _saved(Image.fromarray(pixels[:, :, 0] > 110), "PNG"))
@@ -81,6 +83,13 @@ def _deep() -> Iterator[Case]:
     yield Case("TIFF, grey of 16 bits", _saved(Image.fromarray(deep[:, :, 0]), "TIFF"), keep, "--depth keep")
     floats = Image.fromarray((x * y / 6000).astype(np.float32))
     yield Case("TIFF, float", _saved(floats, "TIFF"))
+    heights = (deep[:, :, :1] // 30 - 500).astype(np.int16)
+    yield Case("TIFF of signed heights", _tiff(heights), keep, "--depth keep")
+    bands: dict[str, Any] = {"photometric": "rgb", "extrasamples": ("unspecified",)}
+    yield Case("TIFF, RGB and a band that is no alpha", _tiff(np.dstack([deep, deep[:, :, 0]]), **bands))
+    yield Case(
+        "TIFF with GeoTIFF tags", _tiff(photo(*SIZE), photometric="rgb", extratags=[(33550, 12, 3, (1.0, 1.0, 0.0))])
+    )
     yield Case("TIFF, float", _saved(floats, "TIFF"), keep, "--depth keep")
     yield Case(
         "PGM of 12 bits", b"P5 96 64 4095 " + (deep[:, :, :1] % 4096).astype(">u2").tobytes(), keep, "--depth keep"
@@ -105,6 +114,11 @@ def _several() -> Iterator[Case]:
         name = {"PNG": "APNG", "TIFF": "TIFF"}.get(kind, kind) + (", 3 pages" if kind == "TIFF" else ", 3 frames")
         yield Case(name, data)
         yield Case(name, data, every, "--frames all")
+
+    frames = np.stack([np.asarray(first), *map(np.asarray, rest)])
+    packed = bytes(imagecodecs.jpegxl_encode(frames, lossless=True))
+    yield Case("JPEG XL, 3 frames", packed)
+    yield Case("JPEG XL, 3 frames", packed, every, "--frames all")
 
 
 def _metadata() -> Iterator[Case]:
@@ -137,6 +151,12 @@ def _promise(side: int) -> bytes:
     head = bytearray(file_of(photo(*SIZE)))
     struct.pack_into(">II", head, 16, side, side)
     return bytes(head)
+
+
+def _tiff(samples: np.ndarray, **options: Any) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples.squeeze(), metadata=None, **{"photometric": "minisblack", **options})
+    return file.getvalue()
 
 
 def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from archivae.operations.rate import Quality
 from tests.docs.corpus import Case, corpus
 from tests.samples import small_codec
 
+FIGURES = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "second_reader.json"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 HEAD = """# What goes in and what comes back
 Each row is a small file that was encoded at quality 60, verified and decoded by a test (`tests/docs/test_formats.py` writes
@@ -24,8 +27,8 @@ lossless, or the source's own bytes) depends on the picture; these are tiny, and
 
 ![A photograph meant, in other profiles with those ignored, as coded, and restored](colour_sheet.jpg)
 
-DICOM, OpenEXR and Radiance HDR are read through tensorflow-io (`pip install 'archivae[tfio]' -c constraints-tfio.txt`), float
-RGB TIFF through tifffile (`archivae[tiff]`); they are tested in an environment of their own (`make test-tfio`).
+DICOM, OpenEXR and Radiance HDR are read through tensorflow-io (`pip install 'archivae[tfio]' -c constraints-tfio.txt`) and
+tested in an environment of their own (`make test-tfio`).
 Of pydicom's 78 test files 43 are read, with pydicom's own samples wherever it decodes them too (within 2 levels where JPEG lost
 some); 35 are refused with a reason: no pixels at all, 1 or 32 bits, no DICOM header, overlays, or DCMTK can't.
 
@@ -37,8 +40,27 @@ manifest. With `--lossless` and `--keep-bytes-of lost` what would lose something
 """
 
 
+SECOND_READER = """
+## A second reader
+Odd files of every kind, made for a test or shipped by other packages, are read exactly and compared with the samples that they
+were made from, or with what an independent decoder gives: libvips, libtiff's and libjpeg-turbo's tools, OpenJPEG. *Agreed* is
+the same samples. *Refused* is a dead letter with its reason; most of these files are damaged on purpose. *Noted* lacks something
+that is named as lost, or is kept as its own bytes. *Wrong* would be anything else. `tests/second_reader` makes the files, and
+`python -m tests.second_reader.test_second_reader` the figures.
+
+| files | in all | agreed | refused | noted | wrong |
+| --- | --- | --- | --- | --- | --- |
+"""
+
+
 def page() -> str:
-    return HEAD + "".join(f"| {' | '.join(row(case))} |\n" for case in corpus())
+    return HEAD + "".join(f"| {' | '.join(row(case))} |\n" for case in corpus()) + SECOND_READER + "".join(_figures())
+
+
+def _figures() -> Iterator[str]:
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    for name, counts in [*figures["parts"].items(), ("all", figures["total"])]:
+        yield f"| {name} | {' | '.join(str(count) for count in counts.values())} |\n"
 
 
 def row(case: Case) -> tuple[str, str, str, str, str, str]:
@@ -68,7 +90,6 @@ def look(picture: Picture) -> str:
 
 
 def load_plugins() -> None:
-    pytest.importorskip("pillow_jxl")
     pytest.importorskip("pillow_heif").register_heif_opener()
 
 

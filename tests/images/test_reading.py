@@ -59,7 +59,8 @@ def test_rgb_pixels_come_back_as_they_were(kind: str) -> None:
     picture = open_picture(saved(pixels, kind, **({"lossless": True} if kind == "WEBP" else {})))
     assert np.array_equal(picture.pixels, pixels)
     assert picture.format == kind.lower()
-    assert picture.notes == (lost("comment") if kind == "JPEG2000" else NO_NOTES)  # OpenJPEG writes its name
+    assert picture.notes.lost == picture.notes.changed == ()  # OpenJPEG writes its name
+    assert bool(picture.notes.said) == (kind == "JPEG2000")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "PPM", "JPEG2000"])
@@ -215,13 +216,11 @@ def test_cmyk_becomes_rgb_and_a_damaged_profile_goes(kind: str) -> None:
 
 
 def test_other_colour_modes_and_camera_raw_are_refused() -> None:
-    with pytest.raises(UnsupportedPictureError, match="colour mode LAB"):
+    with pytest.raises(UnsupportedPictureError, match=r"CIE L\*a\*b\*"):
         open_picture(saved(Image.new("LAB", (4, 4)), "TIFF"))
     for tag, value in ((254, 1), (50706, b"\x01\x04\x00\x00")):
         with pytest.raises(UnsupportedPictureError, match="camera raw"):
             open_picture(saved(smooth(), "TIFF", tiffinfo={tag: value}))
-    with pytest.raises(UnsupportedPictureError, match="signed"):
-        open_picture(saved(noise(4, 4), "TIFF", tiffinfo={339: 2}))
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])

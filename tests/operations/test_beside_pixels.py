@@ -23,7 +23,7 @@ from archivae.operations.encode import encode_file, options_for
 from archivae.operations.rate import Lossless, MaxBytes, Quality, Rate, TargetPsnr
 from archivae.operations.source import Encoded, Source
 from tests.profiles import DISPLAY_P3, rgb_profile
-from tests.samples import MODEL, DecodesWhole, file_of, photo, small_codec, stark_jpeg, two_colours
+from tests.samples import MODEL, DecodesWhole, file_of, photo, small_codec, two_colours
 
 KEEP, ALL = ReadOptions(depth="keep"), ReadOptions(frames="all")
 QUALITY = Quality(60)
@@ -183,7 +183,6 @@ def test_samples_of_a_type_of_the_future_are_unsupported() -> None:
 
 
 def test_a_jpeg_without_loss_is_rebuilt_from_jpeg_xl() -> None:
-    pytest.importorskip("pillow_jxl")
     source = file_of(photo(128, 160), "JPEG", quality=90)
     result = encoded(source, Lossless())
     stream = read_bitstream(result.data)
@@ -193,14 +192,6 @@ def test_a_jpeg_without_loss_is_rebuilt_from_jpeg_xl() -> None:
     damaged = _with(stream, payload=stream.payload[:-9])
     with pytest.raises(CorruptBitstreamError):
         decode(write_bitstream(damaged))
-
-
-def test_a_rebuilt_jpeg_names_the_extra_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Bitstream(96, 128, 3, Coding.ORIGINAL, bytes(32), payload=b"x", optional={REBUILT_TAG: b""})
-    monkeypatch.setattr("archivae.images.rebuilding._plugin", lambda: None)
-    with pytest.raises(UnsupportedBitstreamError, match=r"install archivae\[jxl\]"):
-        decode(write_bitstream(stream))
-    assert REBUILT_TAG not in read_bitstream(encoded(stark_jpeg(), Lossless()).data).optional
 
 
 def test_colours_are_coded_in_srgb_and_restored_on_request() -> None:

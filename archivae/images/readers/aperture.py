@@ -9,15 +9,25 @@ from fractions import Fraction
 
 from archivae.errors import UnsupportedPictureError
 from archivae.images.leftovers.boxes import find
-from archivae.images.notes import lost
+from archivae.images.notes import NO_NOTES, Notes, lost
 from archivae.images.picture import Raster
 
 _BOX = re.compile(rb"\x00\x00\x00\x28clap(.{32})", re.DOTALL)
-OUTSIDE = lost("pixels outside of the clean aperture")
+_SIZE = re.compile(rb"\x00\x00\x00\x14ispe.{4}(.{8})", re.DOTALL)
+_BLOCK = 64
+"""Encoders fill up the last block of each row and column, and cut what they filled in off again."""
 
 
-def has_aperture(data: bytes) -> bool:
-    return _aperture(data) is not None
+def lost_outside(data: bytes) -> Notes:
+    """A note of pixels outside, unless they are what fills up the last blocks."""
+    aperture = _aperture(data)
+    if aperture is None:
+        return NO_NOTES
+    wide, high, right, down = aperture
+    from_the_corner = (wide - 2 * right, high - 2 * down)  # so large the picture is if its first pixel is shown
+    sizes = {struct.unpack(">II", found[1]) for found in _SIZE.finditer(data)}
+    padded = from_the_corner in sizes and -2 * right < _BLOCK and -2 * down < _BLOCK
+    return NO_NOTES if padded else lost("pixels outside of the clean aperture")
 
 
 def cropped(raster: Raster, data: bytes) -> Raster:
@@ -39,7 +49,7 @@ def cropped(raster: Raster, data: bytes) -> Raster:
         )
     rows, columns = slice(int(top), int(top + high)), slice(int(left), int(left + wide))
     alpha = None if raster.alpha is None else raster.alpha[rows, columns]
-    return replace(raster, samples=raster.samples[rows, columns], alpha=alpha, notes=raster.notes + OUTSIDE)
+    return replace(raster, samples=raster.samples[rows, columns], alpha=alpha, notes=raster.notes + lost_outside(data))
 
 
 def _aperture(data: bytes) -> tuple[Fraction, Fraction, Fraction, Fraction] | None:

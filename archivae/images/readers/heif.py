@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archivae.images.notes import NO_NOTES
 from archivae.images.picture import Raster, Rasters, ReadOptions
-from archivae.images.readers.aperture import OUTSIDE, has_aperture
+from archivae.images.readers.aperture import lost_outside
 from archivae.images.readers.colour_numbers import boxed_numbers, taken_as_srgb
 from archivae.images.readers.extras import import_extra
 from archivae.images.readers.frames import OpenFrame, read_frames
@@ -22,7 +21,7 @@ def read_heif(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         bits = int(image.info.get("bit_depth", 8))
         turned = int(image.info.get("original_orientation") or 1)
         raster, damage = load_raster(lambda: image, options, bits=bits, largest=2**bits - 1, upright=True)
-        notes = raster.notes + (OUTSIDE if has_aperture(data) else NO_NOTES)  # libheif has cropped it
+        notes = raster.notes + lost_outside(data)  # libheif has cropped it
         return taken_as_srgb(replace(raster, turned=turned, notes=notes), boxed_numbers(data)), damage
 
     return read_frames(data, "HEIF", options, max_pixels, to_raster)
