@@ -14,6 +14,7 @@ from archivae.models import ACCELERATORS
 from archivae.pipeline.archiving.archived import unfinished, writing_options
 from archivae.pipeline.archiving.ledger import Run
 from archivae.pipeline.archiving.originals import planned_removal, reason_to_keep
+from archivae.pipeline.archiving.places import remove_empty_folders
 from archivae.pipeline.archiving.policy import Policy, read_policy
 from archivae.pipeline.archiving.purge import due_for_purge
 from archivae.pipeline.archiving.run import archive
@@ -80,6 +81,7 @@ def undo(arguments: argparse.Namespace) -> int:
         stayed += bool(problem)
         line = f"problem: {problem}" if problem else f"brought back {original.uri}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    remove_empty_folders(policy)
     if policy.removes:
         console.print(
             "the next run of this policy sets them aside again, unless it says originals: keep", soft_wrap=True

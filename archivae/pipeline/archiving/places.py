@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from archivae.errors import NothingFoundError, StorageError
@@ -13,7 +14,7 @@ from archivae.storage import join
 from archivae.storage.globs import parse_glob
 from archivae.storage.listing import list_parts
 from archivae.storage.names import is_below, is_own, normal, plain, scheme_of
-from archivae.storage.removal import Known, place_aside
+from archivae.storage.removal import Known, place_aside, remove_empty_quarantine
 from archivae.storage.uri_lists import is_uri_list
 
 
@@ -52,6 +53,13 @@ def places_of(policy: Policy) -> list[Place]:
 def roots_of(policy: Policy) -> list[str]:
     """The folders of ours in which originals may lie aside are in these."""
     return [*dict.fromkeys(place.root for place in places_of(policy))]
+
+
+def remove_empty_folders(policy: Policy) -> None:
+    """Take away the folders of ours that killed or refused removals left empty in the sources."""
+    for root in roots_of(policy):
+        with suppress(StorageError):
+            remove_empty_quarantine(root)
 
 
 def bound(removal: Removal, policy: Policy, places: Iterable[Place]) -> Known:

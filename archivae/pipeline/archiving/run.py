@@ -6,7 +6,6 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -16,7 +15,7 @@ from archivae.pipeline.archiving.archived import unfinished, writing_options
 from archivae.pipeline.archiving.audience import audience_of, common_audience, limited_to
 from archivae.pipeline.archiving.ledger import Removal, Run, Stay, record, record_removals, record_stays, uri_of
 from archivae.pipeline.archiving.originals import planned_removal, reason_to_keep, take_away
-from archivae.pipeline.archiving.places import Place, bound, places_of, roots_of
+from archivae.pipeline.archiving.places import Place, bound, places_of, remove_empty_folders, roots_of
 from archivae.pipeline.archiving.policy import Policy
 from archivae.pipeline.archiving.purge import close_emptied, delete_for_good, due_for_purge, verify_again
 from archivae.pipeline.archiving.selection import Candidate, Selection, select
@@ -26,7 +25,6 @@ from archivae.pipeline.run import run as run_job
 from archivae.pipeline.summary import Summary
 from archivae.storage import ManifestRow, read_manifest, scratch_of
 from archivae.storage.names import normal
-from archivae.storage.removal import remove_empty_quarantine
 from archivae.storage.uri_lists import read_uri_list, write_uri_list
 
 PORTION = 1000
@@ -81,7 +79,7 @@ def _run(run: Run, policy: Policy, words: Sequence[str], means: Means) -> Run:
         if policy.removes:
             run = _verify_and_remove(run, policy, [*selection.fresh, *selection.archived], means)
             run = _purge(run, policy, means)
-            _tidy(policy)
+            remove_empty_folders(policy)
     except BaseException:
         record(policy.destination, replace(run, stage="failed", ended=means.now()))
         raise
@@ -288,13 +286,6 @@ def _purge(run: Run, policy: Policy, means: Means) -> Run:
             run = replace(run, purged=run.purged + 1)
     close_emptied(policy.destination, due, deleted)
     return run
-
-
-def _tidy(policy: Policy) -> None:
-    """Folders of ours that killed or refused removals left empty in the sources."""
-    for root in roots_of(policy):
-        with suppress(ArchivaeError):
-            remove_empty_quarantine(root)
 
 
 def _limit(words: Sequence[str], means: Means) -> list[str]:

@@ -56,10 +56,11 @@ def _deadly(act: Callable[..., Any], folder: str, call: int, when: str, made: Sy
             number = made.value
         if number == call and when == "before":
             os._exit(KILLED)
-        result = act(*arguments, **words)
-        if number == call:
-            os._exit(KILLED)
-        return result
+        try:
+            return act(*arguments, **words)
+        finally:
+            if number == call:  # failed or not
+                os._exit(KILLED)
 
     return acting
 

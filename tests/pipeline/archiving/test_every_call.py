@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,18 @@ class Scene:
         assert everything == PICTURES and not [*Path(self.source.uri).rglob("_archivae")]
 
 
-def every_kill(calls: int) -> Iterator[tuple[int, str]]:
-    return ((call, when) for call in range(1, calls + 1) for when in ("before", "after"))
+def every_kill(make: Callable[[], Scene], action: str, least: int) -> Iterator[tuple[Scene, str]]:
+    """A new scene after each kill, and which kill that was, until the action comes to its end; ``least``: calls it makes."""
+    for call in count(1):
+        for when in ("before", "after"):
+            scene = make()
+            code, made = scene.act(action, call, when)
+            if made < call:
+                assert code == 0 and made >= least, "the calls were not seen"
+                return
+            assert code == KILLED
+            scene.check_nothing_is_lost()
+            yield scene, f"after a kill {when} call {call}"
 
 
 @pytest.mark.heavy
@@ -75,48 +86,31 @@ def test_a_run_killed_at_every_call_while_originals_go(originals: str, tmp_path:
     """From the selection to the purge: the pictures are archived before."""
     root = tmp_path / "scene"
     words = {"originals": originals, **({"move_to": str(root / "cold")} if originals == "move" else {})}
-    code, calls = Scene(root, True, **words).act(RUN)
-    assert code == 0 and calls > 40
-    for call, when in every_kill(calls):
-        scene = Scene(root, True, **words)
-        assert scene.act(RUN, call, when)[0] == KILLED
-        scene.check_nothing_is_lost()
-        assert scene.act(RUN)[0] == 0, f"after a kill {when} call {call}"
+    for scene, kill in every_kill(lambda: Scene(root, True, **words), RUN, 40):
+        assert scene.act(RUN)[0] == 0, kill
         scene.check_all_has_gone()
 
 
 @pytest.mark.heavy
 def test_a_whole_run_killed_at_every_call(tmp_path: Path) -> None:
     """Encoding and all."""
-    root = tmp_path / "scene"
-    code, calls = Scene(root, False).act(RUN)
-    assert code == 0 and calls > 80
-    for call, when in every_kill(calls):
-        scene = Scene(root, False)
-        assert scene.act(RUN, call, when)[0] == KILLED
-        scene.check_nothing_is_lost()
-        assert scene.act(RUN)[0] == 0, f"after a kill {when} call {call}"
+    for scene, kill in every_kill(lambda: Scene(tmp_path / "scene", False), RUN, 80):
+        assert scene.act(RUN)[0] == 0, kill
         scene.check_all_has_gone()
 
 
 @pytest.mark.heavy
-def test_an_undo_killed_at_every_call(tmp_path: Path) -> None:
-    """Then undone to the end; and in place of that, a run that takes them away again, undone after it."""
-    root = tmp_path / "scene"
+@pytest.mark.parametrize("between", [None, RUN])
+def test_an_undo_killed_at_every_call(between: str | None, tmp_path: Path) -> None:
+    """Then undone to the end; or a run comes between, which takes them away again."""
 
     def set_aside() -> Scene:
-        scene = Scene(root, True, grace="7d")
+        scene = Scene(tmp_path / "scene", True, grace="7d")
         assert scene.act(RUN)[0] == 0 and not scene.source.files()
         return scene
 
-    code, calls = set_aside().act(UNDO)
-    assert code == 0 and calls > 10
-    for call, when in every_kill(calls):
-        for between in (None, RUN):
-            scene = set_aside()
-            assert scene.act(UNDO, call, when)[0] == KILLED
-            scene.check_nothing_is_lost()
-            if between:
-                assert scene.act(between)[0] == 0 and not scene.source.files()
-            assert scene.act(UNDO)[0] == 0, f"after a kill {when} call {call}"
-            scene.check_all_is_back()
+    for scene, kill in every_kill(set_aside, UNDO, 10):
+        if between:
+            assert scene.act(between)[0] == 0 and not scene.source.files(), kill
+        assert scene.act(UNDO)[0] == 0, kill
+        scene.check_all_is_back()

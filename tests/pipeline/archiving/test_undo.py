@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,6 @@ def test_of_two_versions_the_newest_comes_back(tmp_path: Path) -> None:
     for number in (1, 2):
         folder = Path(source.uri, "_archivae/quarantine")
         data = photo_file(64, 64, number)
-        from hashlib import sha256
-
         folder = folder / sha256(data).hexdigest()[:16]
         folder.mkdir(parents=True)
         (folder / "x.png").write_bytes(data)
@@ -134,3 +133,11 @@ def test_run_and_archive_are_one_command(tmp_path: Path, capsys: pytest.CaptureF
     assert lines[0] == lines[1] and "encode" in lines[0]
     assert main(["policy", "run", file, "--runner=DirectRunner", "--accelerator=cpu"]) == 0
     assert len(target.files()) == 2
+
+
+def test_folders_that_a_killed_undo_left_empty_go(tmp_path: Path) -> None:
+    source, target = Folder(str(tmp_path / "in")).put(PICTURES), Folder(str(tmp_path / "arc"))
+    file = write_policy(tmp_path / "policy.yaml", source, target)
+    os.makedirs(source.path("_archivae/quarantine/0123456789abcdef/sub"))
+    assert main(["policy", "undo", file]) == 0
+    assert sorted(os.listdir(source.uri)) == ["a.png", "sub"]
