@@ -41,6 +41,8 @@ MOST_EFFORT = len(EFFORTS) - 1
 STRIDE = 0.1
 """How much of the way to where the derivative would have each channel alone a target moves at a step, at first. Channels
 are not independent: all the way would be much too far. A step that does not help is taken back, and halves it."""
+LEAST_STRIDE = STRIDE / 256
+"""No integer would follow a shorter one: the search is over."""
 MOMENTUM = 0.7
 LEAST_PRICE = 1e-3
 """Of the mean: channels that hardly show are not divided by what is next to nothing."""
@@ -97,6 +99,8 @@ class Refiner:
             else:
                 push.zero_()
                 stride /= 2
+                if stride < LEAST_STRIDE:
+                    break
         return best.chosen, best.restored
 
     def _candidate(
