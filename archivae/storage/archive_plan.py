@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -20,7 +21,9 @@ from archivae.storage.names import scratch_of
 from archivae.storage.objects import clear_own, delete_object, read_object, stat_object, write_object
 from archivae.storage.parquet import read_parquet
 from archivae.storage.store import Span, StoredObject
+from archivae.untrusted import load_json
 
+_MOST_OF_A_ROUND = 10**9 - 1  # the digits that a shard's number may have
 _PLACE = [("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.uint32())]
 _SPAN = pa.struct([*_PLACE, ("fingerprint", pa.string())])
 _SCHEMA = pa.schema(
@@ -64,7 +67,7 @@ def read_shard_plan(archive: str, shard: int) -> list[StoredObject]:
     uri = shard_plan_uri(archive, shard)
     data = read_object(uri)
     try:
-        table = read_parquet(data).select(_SCHEMA.names).cast(_SCHEMA)
+        table = read_parquet(data, columns=_SCHEMA.names).select(_SCHEMA.names).cast(_SCHEMA)
         return [StoredObject(**{**row, "span": row["span"] and Span(**row["span"])}) for row in table.to_pylist()]
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise _not_a_plan(uri, error) from error
@@ -77,8 +80,8 @@ def read_round(archive: str) -> Round | None:
         return None
     data = read_object(uri)
     try:
-        return Round(**json.loads(data))
-    except (TypeError, ValueError) as error:
+        return _round(load_json(data))
+    except (TypeError, ValueError, AttributeError) as error:
         raise _not_a_plan(uri, error) from error
 
 
@@ -103,6 +106,17 @@ def end_round(archive: str, plan: Round) -> None:
         clear_own(archive, f"{ROUND}/{folder}")
     delete_object(plan_uri(archive))
     clear_own(archive, ROUND)
+
+
+def _round(content: Any) -> Round:
+    """ValueError or TypeError for what `_write_round` never wrote."""
+    plan = Round(**content)
+    numbers = (plan.first, plan.count, plan.members)
+    if any(type(number) is not int or not 0 <= number <= _MOST_OF_A_ROUND for number in numbers):
+        raise ValueError(f"a round of {plan.count!r} shards from {plan.first!r} with {plan.members!r} members")
+    if not (isinstance(plan.source, str) and isinstance(plan.options, str) and isinstance(plan.done, bool)):
+        raise ValueError("a round without its source or options")
+    return plan
 
 
 def _write_round(archive: str, plan: Round) -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 from archivae.errors import ArchivaeError, DestinationError, StorageError
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import delete_if, read_object, stat_object, write_if
+from archivae.untrusted import load_json
 
 NAME = "lease.json"
+_LARGEST = 64 * 1024
 RENEWED_EVERY = 30.0
 """Seconds."""
 EXPIRES_AFTER = 180.0
@@ -98,7 +100,7 @@ class _Lease:
 
     def _refuse_unless_over(self, written: float) -> None:
         try:
-            other = Holder(**json.loads(read_object(self._uri)))
+            other = Holder(**load_json(read_object(self._uri, limit=_LARGEST)))
         except (StorageError, TypeError, ValueError):  # given back just now, or no lease of ours: age alone counts
             other = Holder("", "", 0, "")
         age = time.time() - written

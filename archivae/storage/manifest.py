@@ -15,7 +15,7 @@ import pyarrow.parquet
 from archivae.errors import StorageError, UsageError
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import read_object, store_of, write_object
-from archivae.storage.parquet import read_parquet
+from archivae.storage.parquet import Limits, read_parquet
 from archivae.storage.threads import map_in_order
 
 Status = Literal["done", "failed", "not-a-picture"]
@@ -26,6 +26,8 @@ _ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation":
 _LISTS = ("tasks", "strengths", "notes")
 _FOLDER = "manifest"
 _SUFFIX = ".parquet"
+_LIMITS = Limits(rows=20_000, size=64 << 20)
+"""Of one fragment: a bundle writes a thousand rows at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,7 @@ def read_fragment(uri: str) -> list[ManifestRow]:
     """The rows of one fragment. StorageError if it is torn, or no fragment of ours."""
     data = read_object(uri)
     try:
-        table = _with_lists(read_parquet(data))
+        table = _with_lists(read_parquet(data, limits=_LIMITS, columns=SCHEMA.names))
         return _rows(table.select(SCHEMA.names).cast(SCHEMA))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, UsageError) as error:
         raise StorageError(

@@ -109,12 +109,12 @@ def _file(columns: dict[str, pa.Array], model: str) -> bytes:
 def _rows(uri: str) -> list[_Row]:
     data = read_object(uri)
     try:
-        table = read_parquet(data)
+        table = read_parquet(data, columns=("uri", "vector", "written"))
         model = table.schema.metadata[MODEL].decode("ascii")
         vectors = [np.asarray(vector.values.to_numpy(zero_copy_only=False), np.float32) for vector in table["vector"]]
         written = table["written"].to_pylist() if "written" in table.column_names else [0.0] * len(vectors)
         uris = table["uri"].to_pylist()
-    except (pa.ArrowException, OSError, KeyError, AttributeError, TypeError, UnicodeError) as error:
+    except (pa.ArrowException, OSError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise StorageError(
             f"expected {uri!r} to hold vectors, found something else or a damaged file: {error}"
         ) from error

@@ -66,12 +66,13 @@ class PhotoWeights:
 
 def parse_weights(data: bytes) -> PhotoWeights:
     """Read a weight file; raises ModelError when it is damaged or of another kind."""
+    check_header(data)
     metadata = read_metadata(data)
     if metadata.get("format") != FORMAT:
-        raise ModelError(f"expected a weight file of format {FORMAT}, found {metadata.get('format')!r}")
+        raise ModelError(f"expected a weight file of format {FORMAT}, found {shown(repr(metadata.get('format')), 80)}")
     try:
         stored = load(data)
-        arch = Architecture(**json.loads(metadata["architecture"]))
+        arch = _architecture(metadata["architecture"])
         weights = PhotoWeights(
             name=metadata["name"],
             arch=arch,
@@ -81,11 +82,39 @@ def parse_weights(data: bytes) -> PhotoWeights:
             hyper_index=stored["hyper_index"],
             tables=_tables(stored),
         )
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the weight file is damaged: {error}") from error
+        check_finite(stored)
+        _check_shapes(weights)
+    except DAMAGE as error:
+        raise ModelError(f"the weight file is damaged: {shown(error)}") from error
     if weights.model_id().hex() != metadata.get("id"):
         raise ModelError("the weights do not match the id in their file: it is damaged")
     return weights
+
+
+def _architecture(text: str) -> Architecture:
+    numbers = parse_architecture(text)
+    check_numbers(numbers, {"fine_blocks": MOST_BLOCKS, "coarse_blocks": MOST_BLOCKS}, MOST_CHANNELS)
+    return Architecture(**numbers)
+
+
+def _check_shapes(weights: PhotoWeights) -> None:
+    """ValueError unless the tensors are those of the architecture; nothing is allocated to see."""
+    with torch.device("meta"):
+        model = TrainableCodec(weights.arch)
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    layers = {name for name, module in model.named_modules() if isinstance(module, _IntegerLayer)}
+    wanted = {name: shape for name, shape in expected.items() if name.startswith(_FLOAT_PARTS)}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.floats.items()}
+    rows = {name: (tuple(getattr(weights, name).shape), expected[name]) for name in ("index_offset", "hyper_index")}
+    differing = sorted(found.items() ^ wanted.items())[:4] + sorted(weights.layers.keys() ^ layers)[:4]
+    differing += [(name, *both) for name, both in rows.items() if both[0] != both[1]]
+    for name in layers & weights.layers.keys():
+        shape = expected[f"{name}.weight"]
+        stored = weights.layers[name]
+        if tuple(stored.weight.shape) != shape or any(tuple(p.shape) != shape[:1] for p in (stored.bias, stored.shift)):
+            differing.append((name, tuple(stored.weight.shape), shape))
+    if differing:
+        raise ValueError(f"expected the tensors of its architecture, found others: {differing}")
 
 
 def _layers(stored: Mapping[str, Tensor]) -> dict[str, IntegerWeights]:
