@@ -16,7 +16,6 @@ from archivae.bitstream.container import MODEL_ID_BYTES
 from archivae.errors import ModelError, UsageError
 from archivae.untrusted import load_json, shown
 
-
 LARGEST_HEADER = 1 << 20
 """Bytes; the shipped models' have up to 28 thousand."""
 LARGEST_ARCHITECTURE = 64 * 1024

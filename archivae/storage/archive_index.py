@@ -141,7 +141,9 @@ class ArchiveIndex:
             data = self._file.fetch(start, length)  # in one request, where Arrow would make one a column
             check_pages(data, start, self._parquet.metadata.row_group(group), _LARGEST_GROUP, _SCHEMA.names)
             batches = self._parquet.iter_batches(row_groups=[group], columns=_SCHEMA.names, use_threads=False)
-            table = pa.Table.from_batches([*bounded_batches(batches, _GROUP_LIMITS)]).select(_SCHEMA.names).cast(_SCHEMA)
+            table = (
+                pa.Table.from_batches([*bounded_batches(batches, _GROUP_LIMITS)]).select(_SCHEMA.names).cast(_SCHEMA)
+            )
             return [IndexRow(**row) for row in table.to_pylist()]
 
     def _explained(self) -> _Explained:

@@ -41,7 +41,8 @@ def limits_of(size: int) -> Limits:
 def read_parquet(data: bytes, *, limits: Limits | None = None, columns: Sequence[str] | None = None) -> pa.Table:
     """The table of a Parquet file, of ``columns`` alone if some are given (those that are not there are left out).
 
-    ArrowException (of which ArrowInvalid is a ValueError) or OSError if it is damaged, or more than ``limits`` (default: `limits_of`).
+    ArrowException, of which ArrowInvalid is a ValueError, or OSError if it is damaged, or more than ``limits``, by default
+    `limits_of` its size.
     """
     limits = limits or limits_of(len(data))
     check_footer(_footer_length(data), len(data))

@@ -60,7 +60,11 @@ class _Head:
 
     def __init__(self, fields: dict[int, Any]) -> None:
         self.unpacked, self.packed = fields.get(_UNPACKED), fields.get(_PACKED)
-        if not isinstance(self.unpacked, int) or not isinstance(self.packed, int) or min(self.unpacked, self.packed) < 0:
+        if (
+            not isinstance(self.unpacked, int)
+            or not isinstance(self.packed, int)
+            or min(self.unpacked, self.packed) < 0
+        ):
             raise pa.ArrowInvalid("a page without a size")
         self.values = 0
         for kind in (_DATA, _DATA_V2, _DICTIONARY):

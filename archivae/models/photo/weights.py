@@ -8,18 +8,31 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from archivae.bitstream import Tables
 from archivae.errors import ModelError
-from archivae.models.photo.architecture import Architecture
+from archivae.models.photo.architecture import ANCHORS, Architecture
 from archivae.models.photo.exact import TABLES
 from archivae.models.photo.integer import IntegerWeights, check_exact
-from archivae.models.weight_file import content_id, read_metadata, with_sorted_metadata
+from archivae.models.photo.shapes import exact_shapes
+from archivae.models.weight_file import (
+    DAMAGE,
+    check_finite,
+    check_header,
+    check_numbers,
+    content_id,
+    parse_architecture,
+    read_metadata,
+    with_sorted_metadata,
+)
+from archivae.untrusted import shown
 
 FORMAT = "archivae-photo-0"
+
+MOST_BLOCKS, MOST_CHANNELS = 32, 4096
+"""Of an architecture in a weight file: a network is built of so much before its weights are compared with it."""
 
 _FLOAT_PARTS = ("analysis.", "synthesis.", "hyper_analysis.", "encoder_gain", "decoder_gain")
 
@@ -98,23 +111,22 @@ def _architecture(text: str) -> Architecture:
 
 
 def _check_shapes(weights: PhotoWeights) -> None:
-    """ValueError unless the tensors are those of the architecture; nothing is allocated to see."""
-    with torch.device("meta"):
-        model = TrainableCodec(weights.arch)
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    layers = {name for name, module in model.named_modules() if isinstance(module, _IntegerLayer)}
-    wanted = {name: shape for name, shape in expected.items() if name.startswith(_FLOAT_PARTS)}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.floats.items()}
-    rows = {name: (tuple(getattr(weights, name).shape), expected[name]) for name in ("index_offset", "hyper_index")}
-    differing = sorted(found.items() ^ wanted.items())[:4] + sorted(weights.layers.keys() ^ layers)[:4]
-    differing += [(name, *both) for name, both in rows.items() if both[0] != both[1]]
-    for name in layers & weights.layers.keys():
-        shape = expected[f"{name}.weight"]
-        stored = weights.layers[name]
-        if tuple(stored.weight.shape) != shape or any(tuple(p.shape) != shape[:1] for p in (stored.bias, stored.shift)):
-            differing.append((name, tuple(stored.weight.shape), shape))
+    """ValueError unless the tensors beside the transforms', which are compared when they are made, are the architecture's."""
+    arch = weights.arch
+    wanted: dict[str, tuple[int, ...]] = {
+        **exact_shapes(arch),
+        **dict.fromkeys(("encoder_gain", "decoder_gain", "index_offset"), (ANCHORS, arch.latents)),
+        "hyper_index": (ANCHORS, arch.hyper),
+    }
+    found = {name: tuple(layer.weight.shape) for name, layer in weights.layers.items()}
+    found |= {name: tuple(weights.floats[name].shape) for name in ("encoder_gain", "decoder_gain")}
+    found |= {name: tuple(getattr(weights, name).shape) for name in ("index_offset", "hyper_index")}
+    differing = sorted(found.items() ^ wanted.items())[:4]
     if differing:
         raise ValueError(f"expected the tensors of its architecture, found others: {differing}")
+    for name, layer in weights.layers.items():
+        if not layer.bias.shape == layer.shift.shape == layer.weight.shape[:1]:
+            raise ValueError(f"expected a bias and a shift for each output of {name}")
 
 
 def _layers(stored: Mapping[str, Tensor]) -> dict[str, IntegerWeights]:

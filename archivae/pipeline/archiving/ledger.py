@@ -12,6 +12,7 @@ from archivae.errors import StorageError
 from archivae.storage import own_path, read_object, scratch_of, write_object
 from archivae.storage.names import is_below
 from archivae.storage.objects import store_of
+from archivae.untrusted import LARGEST_JSON, load_json, shown
 
 _FOLDER = "runs"
 _REMOVALS, _PURGED = "-removals.jsonl", "-purged.json"
@@ -71,7 +72,7 @@ def record(destination: str, run: Run) -> None:
 def read_runs(destination: str) -> list[Run]:
     """All runs, oldest first."""
     names = [name for name in _names(destination) if name.endswith(".json") and not name.endswith(_PURGED)]
-    runs = [_run(json.loads(read_object(own_path(destination, f"{_FOLDER}/{name}")))) for name in names]
+    runs = [_run(uri_of(destination, name)) for name in names]
     return sorted(runs, key=lambda run: run.began)
 
 
@@ -107,13 +108,45 @@ def is_list_of_ours(destination: str, source: str) -> bool:
 def _removals(destination: str, run: str) -> list[Removal]:
     uri = uri_of(destination, f"{run}{_REMOVALS}")
     try:
-        return [Removal(**json.loads(line)) for line in read_object(uri).decode().splitlines()]
+        removals = [Removal(**load_json(line)) for line in read_object(uri).decode("ascii").split("\n") if line]
+        for removal in removals:
+            _check_types(removal)
+        return removals
     except (TypeError, ValueError) as error:
-        raise StorageError(f"expected {uri!r} to list removals, found something else ({error})") from error
+        raise StorageError(f"expected {uri!r} to list removals, found something else ({shown(error)})") from error
 
 
-def _run(content: dict[str, Any]) -> Run:
-    return Run(**{**content, "problems": tuple(content["problems"])})
+def _run(uri: str) -> Run:
+    """The document of a run. StorageError for what is none."""
+    try:
+        content = load_json(read_object(uri, limit=LARGEST_JSON))
+        run = Run(**{**content, "problems": tuple(content["problems"])})
+        _check_types(run)
+        if not all(isinstance(n, int) for n in run.kept.values()) or not all(isinstance(p, str) for p in run.problems):
+            raise TypeError("counts or problems that are none")
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"expected {uri!r} to be the record of a run, found something else ({shown(error)}); move it elsewhere"
+        ) from error
+    return run
+
+
+def _check_types(record: Any) -> None:
+    """TypeError where a field of a record holds another type than what is written there."""
+    for name, value in asdict(record).items():
+        kinds = _TYPES[record.__dataclass_fields__[name].type]
+        if isinstance(value, bool) or not isinstance(value, kinds) or (kinds is not str and value != value):
+            raise TypeError(f"{name} of {type(value).__name__}")
+
+
+_TYPES: dict[Any, Any] = {
+    "str": str,
+    "Stage": str,
+    "int": int,
+    "float": (int, float),
+    "dict[str, int]": dict,
+    "tuple[str, ...]": tuple,
+}
 
 
 def _names(destination: str) -> list[str]:

@@ -1,0 +1,42 @@
+"""YAML files of users: plain values, no aliases, and short words about what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from archivae.errors import UsageError
+from archivae.untrusted import shown
+
+_MOST_QUOTED = 200
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Without aliases: a few lines of them spell out to gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.YAMLError(f"an alias (*{event.anchor}): write out what it stands for")
+        return super().compose_node(parent, index)
+
+
+def load_yaml(data: bytes, uri: str) -> Any:
+    """What a YAML file holds. UsageError for what is none, has aliases, or is nested too deeply."""
+    try:
+        return yaml.load(data, _PlainLoader)
+    except RecursionError:
+        raise UsageError(f"expected {shown(repr(uri))} to be YAML, found it nested too deeply") from None
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, AttributeError) as error:
+        raise UsageError(f"expected {shown(repr(uri))} to be YAML, found {found_text(error)}") from error
+
+
+def found_value(value: object) -> str:
+    """A value as an error quotes it: on one line, and cut where it is long."""
+    return shown(repr(value), _MOST_QUOTED)
+
+
+def found_text(error: Exception) -> str:
+    """The same of an error of the library."""
+    return shown(" ".join(str(error).split()), _MOST_QUOTED)
