@@ -20,7 +20,7 @@ LARGEST_HEADER = 1 << 20
 """Bytes; the shipped models' have up to 28 thousand."""
 LARGEST_ARCHITECTURE = 64 * 1024
 """Characters of a text of the metadata that is parsed."""
-DAMAGE = (SafetensorError, UsageError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError)
+DAMAGE = (SafetensorError, UsageError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError)
 """What libraries raise for weight files that are damaged or altered."""
 
 
@@ -51,10 +51,18 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
 
 
 def content_id(shape: list[Any], tensors: Mapping[str, Tensor]) -> bytes:
-    """The first 8 bytes of a SHA-256 over ``shape`` (plain values, as JSON) and the named tensors, little-endian."""
+    """The first 8 bytes of a SHA-256 over ``shape`` (plain values, as JSON) and the named tensors, little-endian.
+
+    ModelError for a tensor of a type that none of ours has.
+    """
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
-        array = tensor.numpy()
+        try:
+            array = tensor.numpy()
+        except TypeError as error:
+            raise ModelError(
+                f"expected weights of types that NumPy has, found {tensor.dtype} in {shown(name, 200)}"
+            ) from error
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.digest()[:MODEL_ID_BYTES]

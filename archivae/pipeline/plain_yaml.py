@@ -12,14 +12,24 @@ from archivae.untrusted import shown
 _MOST_QUOTED = 200
 
 
+_DEEPEST = 16
+
+
 class _PlainLoader(yaml.SafeLoader):
-    """Without aliases: a few lines of them spell out to gigabytes."""
+    """Without aliases, a few lines of which spell out to gigabytes, and without depth, which makes it slow."""
+
+    _depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()
             raise yaml.YAMLError(f"an alias (*{event.anchor}): write out what it stands for")
-        return super().compose_node(parent, index)
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise yaml.YAMLError(f"lists or words nested over {_DEEPEST} deep")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def load_yaml(data: bytes, uri: str) -> Any:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from archivae.errors import ArchivaeError, DestinationError, StorageError
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import delete_if, read_object, stat_object, write_if
-from archivae.untrusted import load_json
+from archivae.untrusted import load_json, shown
 
 NAME = "lease.json"
 _LARGEST = 64 * 1024
@@ -100,13 +101,14 @@ class _Lease:
 
     def _refuse_unless_over(self, written: float) -> None:
         try:
-            other = Holder(**load_json(read_object(self._uri, limit=_LARGEST)))
+            other = _holder(load_json(read_object(self._uri, limit=_LARGEST)))
         except (StorageError, TypeError, ValueError):  # given back just now, or no lease of ours: age alone counts
             other = Holder("", "", 0, "")
         age = time.time() - written
         if not other.is_gone and age < EXPIRES_AFTER:
             raise self._refusal(
-                f"the job {other.run or '?'} (process {other.process} of {other.host or '?'}, seen {age:.0f} s ago)"
+                f"the job {shown(other.run, 200) or '?'} (process {other.process} of {shown(other.host, 200) or '?'}, "
+                f"seen {age:.0f} s ago)"
             )
 
     def _refusal(self, who: str) -> DestinationError:
@@ -118,6 +120,15 @@ class _Lease:
     def _write(self) -> str | None:
         text = json.dumps(asdict(self._holder), sort_keys=True)
         return write_if(self._uri, text.encode("ascii"), self._fingerprint, scratch=self._scratch)
+
+
+def _holder(content: Any) -> Holder:
+    """TypeError for what no job wrote."""
+    holder = Holder(**content)
+    texts, numbers = (holder.run, holder.host, holder.started), (holder.process, holder.renewals)
+    if not all(isinstance(text, str) for text in texts) or any(type(n) is not int or n < 0 for n in numbers):
+        raise TypeError("a holder of other fields than ours")
+    return holder
 
 
 def _host() -> str:

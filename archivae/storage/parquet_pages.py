@@ -7,6 +7,7 @@ parquet.thrift of Apache Parquet.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -55,30 +56,36 @@ def check_pages(data: bytes, start: int, group: Any, most_bytes: int, names: Col
             raise pa.ArrowInvalid(f"pages of {values:,} values where the footer says {column.num_values:,}")
 
 
+@dataclass(frozen=True, slots=True)
 class _Head:
-    __slots__ = ("packed", "unpacked", "values")
+    """Of a page: its bytes as they lie there, and unpacked; its values, 0 for a dictionary."""
 
-    def __init__(self, fields: dict[int, Any]) -> None:
-        self.unpacked, self.packed = fields.get(_UNPACKED), fields.get(_PACKED)
-        if (
-            not isinstance(self.unpacked, int)
-            or not isinstance(self.packed, int)
-            or min(self.unpacked, self.packed) < 0
-        ):
-            raise pa.ArrowInvalid("a page without a size")
-        self.values = 0
-        for kind in (_DATA, _DATA_V2, _DICTIONARY):
-            inside = fields.get(kind)
-            if isinstance(inside, dict):
-                count, encoding = inside.get(_COUNT), inside.get(_ENCODING[kind])
-                if not isinstance(count, int) or count < 0 or encoding == _DELTA_BYTE_ARRAY:
-                    raise pa.ArrowInvalid("a page of an unknown count or encoding")
-                self.values += 0 if kind == _DICTIONARY else count
+    packed: int
+    unpacked: int
+    values: int
+
+
+def _head(fields: dict[int, Any]) -> _Head:
+    values = 0
+    for kind in (_DATA, _DATA_V2, _DICTIONARY):
+        inside = fields.get(kind)
+        if isinstance(inside, dict):
+            if inside.get(_ENCODING[kind]) == _DELTA_BYTE_ARRAY:
+                raise pa.ArrowInvalid("pages of texts that share their beginnings (DELTA_BYTE_ARRAY) are not read")
+            count = _size(inside.get(_COUNT))
+            values += 0 if kind == _DICTIONARY else count
+    return _Head(_size(fields.get(_PACKED)), _size(fields.get(_UNPACKED)), values)
+
+
+def _size(number: Any) -> int:
+    if not isinstance(number, int) or number < 0:
+        raise pa.ArrowInvalid("a page without a size or count")
+    return number
 
 
 def _page(data: bytes, at: int, end: int) -> tuple[_Head, int]:
     reader = _Compact(data, at, min(end, at + _LARGEST_HEADER))
-    return _Head(reader.struct(_DEEPEST)), reader.at
+    return _head(reader.struct(_DEEPEST)), reader.at
 
 
 class _Compact:

@@ -1,8 +1,8 @@
-"""The shapes of a photo codec's exact layers, as its architecture asks for them: known before any of them is made."""
+"""The shapes of a photo codec's tensors, as its architecture asks for them: known before any of them is made."""
 
 from __future__ import annotations
 
-from archivae.models.photo.architecture import PASSES, Architecture
+from archivae.models.photo.architecture import ANCHORS, PASSES, PATCH, Architecture
 
 Shape = tuple[int, ...]
 
@@ -22,6 +22,50 @@ def exact_shapes(arch: Architecture) -> dict[str, Shape]:
         shapes |= _context(f"contexts.{step}", arch.latents, arch.features, arch.context)
         shapes |= _context(f"hyper_contexts.{step}", arch.hyper, 1, arch.hyper_context)
     return shapes
+
+
+def float_shapes(arch: Architecture) -> dict[str, Shape]:
+    """The shape of each tensor of the transforms, and of the gains."""
+    pixels, fine, coarse = 3 * PATCH**2, arch.fine, arch.coarse
+    return {
+        "encoder_gain": (ANCHORS, arch.latents),
+        "decoder_gain": (ANCHORS, arch.latents),
+        **_pointwise("analysis.patch", fine, pixels),
+        **_residuals("analysis.fine", fine, arch.fine_blocks),
+        **_pointwise("analysis.down", coarse, 4 * fine),
+        **_residuals("analysis.coarse", coarse, arch.coarse_blocks),
+        **_pointwise("analysis.head", arch.latents, coarse),
+        **_pointwise("synthesis.head", coarse, arch.latents),
+        **_residuals("synthesis.coarse", coarse, arch.coarse_blocks),
+        **_pointwise("synthesis.up", 4 * fine, coarse),
+        **_residuals("synthesis.fine", fine, arch.fine_blocks),
+        **_pointwise("synthesis.patch", pixels, fine),
+        **_pointwise("hyper_analysis.head", arch.hyper, arch.latents),
+        **_residual("hyper_analysis.middle", arch.hyper),
+        **_pointwise("hyper_analysis.down", arch.hyper, 4 * arch.hyper),
+        **_residual("hyper_analysis.quarter", arch.hyper),
+        **_pointwise("hyper_analysis.out", arch.hyper, 4 * arch.hyper),
+    }
+
+
+def _pointwise(name: str, outputs: int, inputs: int) -> dict[str, Shape]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (ANCHORS, outputs)}
+
+
+def _residuals(name: str, channels: int, count: int) -> dict[str, Shape]:
+    blocks = (_residual(f"{name}.{number}", channels) for number in range(count))
+    return {key: shape for block in blocks for key, shape in block.items()}
+
+
+def _residual(name: str, channels: int) -> dict[str, Shape]:
+    return {
+        **_pointwise(f"{name}.enter", channels, channels),
+        f"{name}.look.weight": (channels, 1, 3, 3),
+        f"{name}.look.bias": (channels,),
+        **_pointwise(f"{name}.leave", channels, channels),
+        **_pointwise(f"{name}.widen", 2 * channels, channels),
+        **_pointwise(f"{name}.narrow", channels, 2 * channels),
+    }
 
 
 def _context(name: str, channels: int, conditions: int, width: int) -> dict[str, Shape]:

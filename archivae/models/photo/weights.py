@@ -16,7 +16,7 @@ from archivae.errors import ModelError
 from archivae.models.photo.architecture import ANCHORS, Architecture
 from archivae.models.photo.exact import TABLES
 from archivae.models.photo.integer import IntegerWeights, check_exact
-from archivae.models.photo.shapes import exact_shapes
+from archivae.models.photo.shapes import exact_shapes, float_shapes
 from archivae.models.weight_file import (
     DAMAGE,
     check_finite,
@@ -111,15 +111,16 @@ def _architecture(text: str) -> Architecture:
 
 
 def _check_shapes(weights: PhotoWeights) -> None:
-    """ValueError unless the tensors beside the transforms', which are compared when they are made, are the architecture's."""
+    """ValueError unless the tensors are those of the architecture; nothing is allocated to see."""
     arch = weights.arch
     wanted: dict[str, tuple[int, ...]] = {
         **exact_shapes(arch),
-        **dict.fromkeys(("encoder_gain", "decoder_gain", "index_offset"), (ANCHORS, arch.latents)),
+        **float_shapes(arch),
+        "index_offset": (ANCHORS, arch.latents),
         "hyper_index": (ANCHORS, arch.hyper),
     }
     found = {name: tuple(layer.weight.shape) for name, layer in weights.layers.items()}
-    found |= {name: tuple(weights.floats[name].shape) for name in ("encoder_gain", "decoder_gain")}
+    found |= {name: tuple(tensor.shape) for name, tensor in weights.floats.items()}
     found |= {name: tuple(getattr(weights, name).shape) for name in ("index_offset", "hyper_index")}
     differing = sorted(found.items() ^ wanted.items())[:4]
     if differing:
