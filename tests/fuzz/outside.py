@@ -184,7 +184,7 @@ def _forged_table(seed: bytes, random: Random) -> bytes:
 def _many_rows(table: pa.Table, random: Random) -> pa.Table:
     if not table.num_rows:
         return table
-    wanted = min(random.choice((1000, 30_000)), 600_000 // table.num_columns)
+    wanted = min(random.choice((1000, 25_000)), 600_000 // table.num_columns)
     return table.take(pa.array([random.randrange(table.num_rows)] * wanted))
 
 
