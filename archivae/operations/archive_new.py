@@ -6,14 +6,36 @@ from collections.abc import Iterable, Iterator
 
 from archivae.storage import StoredObject
 from archivae.storage.archive_index import IndexRow
+from archivae.storage.escaping import escape_name, unescape_name
 
 
 def unarchived(sources: Iterable[StoredObject], rows: Iterable[IndexRow]) -> Iterator[StoredObject]:
-    """The sources whose names an index does not have; both sorted by name, and both read once, side by side."""
-    remaining = iter(rows)
+    """The sources whose names an index does not have; both sorted by name, and both read once, side by side.
+
+    Sources that are archived under escaped names, which sort otherwise, come last.
+    """
+    escaped_rows: set[str] = set()
+    escaped_sources: list[StoredObject] = []
+    remaining = _plain_rows(rows, escaped_rows)
     row = next(remaining, None)
     for source in sources:
+        if escape_name(source.name) != source.name:
+            escaped_sources.append(source)
+            continue
         while row is not None and row.name < source.name:
             row = next(remaining, None)
         if row is None or row.name != source.name:
             yield source
+    if escaped_sources:
+        for _ in remaining:
+            pass
+        yield from (source for source in escaped_sources if escape_name(source.name) not in escaped_rows)
+
+
+def _plain_rows(rows: Iterable[IndexRow], escaped: set[str]) -> Iterator[IndexRow]:
+    """The rows of names that are archived as they are; the other names go to ``escaped`` on the way."""
+    for row in rows:
+        if unescape_name(row.name) == row.name:
+            yield row
+        else:
+            escaped.add(row.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
@@ -11,7 +12,7 @@ import google_crc32c
 from archivae.bitstream import read_bitstream
 from archivae.bitstream.container import QUALITY_STEP, Bitstream
 from archivae.errors import ArchivaeError, StorageError
-from archivae.operations.names import archive_name
+from archivae.operations.names import member_name
 from archivae.storage import join, read_object, scratch_of
 from archivae.storage.archive_index import ArchiveIndex, IndexRow, merge_rows, write_index
 from archivae.storage.archive_layout import (
@@ -32,9 +33,10 @@ _READ_AHEAD = 32
 
 
 def pack_shard(archive: str, shard: int, names: Iterable[str]) -> int:
-    """Publish the shard of the finished members with these names, whole; how many were packed, 0 if it is published.
+    """Publish the shard of the finished members with these names, as they are archived, whole.
 
-    Of no members no shard is made, but it counts as published. Killed at any point, it is done again with the same bytes.
+    How many were packed, 0 if it is published. Of no members no shard is made, but it counts as published. Killed at any
+    point, it is done again with the same bytes.
     """
     if is_packed(archive, shard):
         return 0
@@ -62,10 +64,44 @@ def publish_round(archive: str, plan: Round) -> None:
     if plan.first and not is_archive(archive):
         raise StorageError(f"the index of {archive!r} is gone: archivae reindex, then run again")
     before = ArchiveIndex(index_uri(archive)).rows() if is_archive(archive) else ()
-    # Shards follow one another as their names do, so that one is open at a time.
-    added = chain.from_iterable(ArchiveIndex(packed_uri(archive, shard)).rows() for shard in plan.shards)
-    write_index(index_uri(archive), merge_rows([before, added]), archive)
+    added = (map(_rows_of, run) for run in runs(_spans(archive, plan)))
+    write_index(index_uri(archive), merge_rows([before, *map(chain.from_iterable, added)]), archive)
     end_round(archive, plan)
+
+
+@dataclass(frozen=True)
+class NamedSpan:
+    """The index of a shard, until it is merged: the first and last name in it, and where it lies."""
+
+    first: str
+    last: str
+    uri: str
+
+
+def runs(spans: Iterable[NamedSpan]) -> list[list[NamedSpan]]:
+    """Spans in lists that are each sorted throughout: of a list, one index at a time need be open.
+
+    Mostly there is one: shards follow one another as their names do, but for names that are archived escaped.
+    """
+    found: list[list[NamedSpan]] = []
+    for span in spans:
+        after = next((run for run in found if run[-1].last < span.first), None)
+        if after is None:
+            found.append([span])
+        else:
+            after.append(span)
+    return found
+
+
+def _spans(archive: str, plan: Round) -> Iterator[NamedSpan]:
+    for shard in plan.shards:
+        index = ArchiveIndex(packed_uri(archive, shard))
+        if index.groups:
+            yield NamedSpan(index.first_name, index.last_name, packed_uri(archive, shard))
+
+
+def _rows_of(span: NamedSpan) -> Iterator[IndexRow]:
+    return ArchiveIndex(span.uri).rows()
 
 
 def index_row(stream: Bitstream, data: bytes, name: str, shard: int, offset: int) -> IndexRow:
@@ -88,7 +124,7 @@ def _shard_pieces(archive: str, shard: int, names: list[str], rows: list[IndexRo
     at = 0
     read = partial(_read_member, members_folder(archive, shard))
     for name, (data, stream) in zip(names, map_in_order(read, names, _READ_AHEAD), strict=True):
-        head = header(archive_name(name), len(data))
+        head = header(member_name(name), len(data))
         rows.append(index_row(stream, data, name, shard, at + len(head)))
         yield head
         yield data
@@ -99,7 +135,7 @@ def _shard_pieces(archive: str, shard: int, names: list[str], rows: list[IndexRo
 
 def _read_member(folder: str, name: str) -> tuple[bytes, Bitstream]:
     """A finished member, its checksums verified; a damaged one is deleted, for it would stop every run to come."""
-    uri = join(folder, archive_name(name))
+    uri = join(folder, member_name(name))
     data = read_object(uri, limit=LARGEST_SPAN)
     try:
         return data, read_bitstream(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -22,11 +22,12 @@ from archivae.operations.archive_verify import (
     require_archive,
     sampled_places,
 )
-from archivae.operations.names import archive_name, assign_decoded_names
+from archivae.operations.names import assign_decoded_names, member_name, target_uri
 from archivae.pipeline.options import add_profile_argument, add_verify_arguments
 from archivae.pipeline.quantities import share_of
-from archivae.storage import join, own_path, read_manifest, scratch_of, write_object
+from archivae.storage import own_path, read_manifest, scratch_of, write_object
 from archivae.storage.archive_index import IndexRow
+from archivae.storage.escaping import unescape_name
 from archivae.storage.names import normal
 from archivae.storage.threads import map_in_order
 
@@ -85,11 +86,11 @@ def _get(arguments: argparse.Namespace) -> int:
     """Every picture that can be had; 1 if one could not."""
     archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
     names = dict.fromkeys(arguments.names)
-    targets = _targets(names, arguments.format)
+    targets = _targets({name: row.name if (row := archive.find(name)) else name for name in names}, arguments.format)
     failed = 0
     for name in names:
         try:
-            _get_one(archive, name, join(arguments.output, targets[name]), arguments)
+            _get_one(archive, name, target_uri(arguments.output, targets[name]), arguments)
         except KeyError:
             failed += _complain(f"{_shown(name)}: the archive has no such picture; archivae ls shows what it has")
         except ArchivaeError as error:
@@ -105,12 +106,13 @@ def _get_one(archive: Archive, name: str, uri: str, arguments: argparse.Namespac
     write_object(uri, data, scratch=scratch_of(arguments.output))
 
 
-def _targets(names: Iterable[str], format: str) -> dict[str, str]:
-    """What each picture's file is called, as decode calls it."""
+def _targets(names: Mapping[str, str], format: str) -> dict[str, str]:
+    """What each picture's file is called, as decode calls it; ``names`` have the one in the index for each."""
+    members = {name: member_name(archived) for name, archived in names.items()}
     if format == _AVAE:
-        return {name: archive_name(name) for name in names}
-    decoded = assign_decoded_names([archive_name(name) for name in names], ENDINGS[format])  # type: ignore[index]
-    return {name: decoded[archive_name(name)] for name in names}
+        return members
+    decoded = assign_decoded_names([*members.values()], ENDINGS[format])  # type: ignore[index]
+    return {name: decoded[member] for name, member in members.items()}
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -158,7 +160,12 @@ def _originals(archive: Archive, against: str | None) -> Any:
         row.name: (row.psnr, row.options) for row in read_manifest(archive.uri).values() if row.status == "done"
     }
     folder = normal(against)
-    return lambda name: Original(f"{folder}/{name}", *recorded.get(name, (None,)))
+
+    def original(archived: str) -> Original:
+        name = unescape_name(archived)
+        return Original(f"{folder}/{name}", *recorded.get(name, (None,)))
+
+    return original
 
 
 def _sampled(archive: Archive, share: float) -> Iterator[IndexRow]:

@@ -41,7 +41,7 @@ _TRAILER = 8  # the footer's length and PAR1
 class IndexRow:
     """One picture: its source's name, and where in which shard its ``.avae`` file lies."""
 
-    name: str
+    name: str  # escaped as `archivae.storage.escaping` says, where that is needed
     shard: int
     offset: int  # bytes from the shard's begin to the file's
     length: int  # bytes of the file
@@ -122,6 +122,16 @@ class ArchiveIndex:
         """All rows, sorted by name; memory holds one row group."""
         for group in range(self.groups):
             yield from self.read_group(group)
+
+    @property
+    def first_name(self) -> str:
+        """The first name in an index that is not empty."""
+        return self._firsts[0]
+
+    @property
+    def last_name(self) -> str:
+        """The last name in an index that is not empty."""
+        return self.read_group(self.groups - 1)[-1].name
 
     @property
     def groups(self) -> int:

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from archivae.errors import StorageError
 from archivae.storage.archive_layout import ROUND, packed_uri, plan_uri, shard_plan_uri
+from archivae.storage.escaping import spell_text, unspell_text
 from archivae.storage.names import scratch_of
 from archivae.storage.objects import clear_own, delete_object, read_object, stat_object, write_object
 from archivae.storage.parquet import read_parquet
@@ -68,7 +69,7 @@ def read_shard_plan(archive: str, shard: int) -> list[StoredObject]:
     data = read_object(uri)
     try:
         table = read_parquet(data, columns=_SCHEMA.names).select(_SCHEMA.names).cast(_SCHEMA)
-        return [StoredObject(**{**row, "span": row["span"] and Span(**row["span"])}) for row in table.to_pylist()]
+        return [_planned(row) for row in table.to_pylist()]
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise _not_a_plan(uri, error) from error
 
@@ -125,10 +126,21 @@ def _write_round(archive: str, plan: Round) -> None:
 
 
 def _write_shard_plan(archive: str, shard: int, objects: Sequence[StoredObject]) -> None:
-    rows = [asdict(found) for found in objects]
+    rows = [_encodable(asdict(found)) for found in objects]
     sink = io.BytesIO()
     pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
     write_object(shard_plan_uri(archive, shard), sink.getvalue(), scratch=scratch_of(archive))
+
+
+def _encodable(row: dict[str, Any]) -> dict[str, Any]:
+    """With names that are no UTF-8 spelled out: Parquet holds no others."""
+    span = row["span"] and {**row["span"], "uri": spell_text(row["span"]["uri"])}
+    return {**row, "uri": spell_text(row["uri"]), "name": spell_text(row["name"]), "span": span}
+
+
+def _planned(row: dict[str, Any]) -> StoredObject:
+    span = row["span"] and Span(**{**row["span"], "uri": unspell_text(row["span"]["uri"])})
+    return StoredObject(**{**row, "uri": unspell_text(row["uri"]), "name": unspell_text(row["name"]), "span": span})
 
 
 def _not_a_plan(uri: str, error: Exception) -> StorageError:

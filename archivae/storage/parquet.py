@@ -52,8 +52,9 @@ def read_parquet(data: bytes, *, limits: Limits | None = None, columns: Sequence
     for group in range(file.metadata.num_row_groups):
         check_pages(data, 0, file.metadata.row_group(group), limits.size, kept)
     batches = [*bounded_batches(file.iter_batches(_BATCH, columns=kept, use_threads=False), limits)]
-    schema = pa.schema([_dense_field(file.schema_arrow.field(name)) for name in kept])
-    return pa.Table.from_batches(batches, schema)
+    metadata = file.schema_arrow.metadata
+    schema = pa.schema([_dense_field(file.schema_arrow.field(name)) for name in kept], metadata)
+    return pa.Table.from_batches([batch.replace_schema_metadata(metadata) for batch in batches], schema)
 
 
 def check_footer(length: int, size: int) -> None:

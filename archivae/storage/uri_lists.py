@@ -12,12 +12,14 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from archivae.errors import UsageError
+from archivae.storage.escaping import spell_text, unspell_text
 from archivae.storage.names import normal, scheme_of
 from archivae.storage.objects import read_object, write_object
 from archivae.storage.parquet import read_parquet
 
 _COLUMN = "uri"
 _NAMES = "name"
+_SPELLED = b"archivae.spelled"  # names that are no UTF-8 are spelled as `archivae.storage.escaping` says
 _TEXT = (".txt", ".lst")
 _TABLES = (".csv", ".parquet")
 
@@ -51,7 +53,9 @@ def read_given_names(uri: str) -> dict[str, str]:
 def write_uri_list(uri: str, names: Mapping[str, str], scratch: str) -> None:
     """Write a ``.parquet`` list of the objects that are the keys of ``names``, each with its name."""
     sink = io.BytesIO()
-    table = pa.table({_COLUMN: pa.array(list(names), pa.string()), _NAMES: pa.array(list(names.values()), pa.string())})
+    columns = {_COLUMN: [*names], _NAMES: [*names.values()]}
+    table = pa.table({column: pa.array(map(spell_text, texts), pa.string()) for column, texts in columns.items()})
+    table = table.replace_schema_metadata({_SPELLED: b"1"})
     pa.parquet.write_table(table, sink, compression="zstd")
     write_object(uri, sink.getvalue(), scratch=scratch)
 
@@ -97,7 +101,10 @@ def _is_only_text(table: pa.Table, name: str) -> bool:
 
 def _values(uri: str, table: pa.Table, name: str) -> list[str]:
     try:
-        return list(table.column(name).to_pylist())
+        values = table.column(name).to_pylist()
+        return (
+            [value and unspell_text(value) for value in values] if _SPELLED in (table.schema.metadata or {}) else values
+        )
     except UnicodeDecodeError as error:
         raise UsageError(f"expected {uri!r} to list URIs in UTF-8, found other bytes: {error}") from error
 

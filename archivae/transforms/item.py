@@ -11,14 +11,6 @@ from archivae.storage import StoredObject
 Status = Literal["going", "failed", "not-a-picture", "skipped"]
 
 
-def spelled_out(name: str) -> str:
-    """``name`` with what is no Unicode in it, from file names that are not UTF-8, as ``\\udcff``: Beam carries no other.
-
-    A name with a backslash is refused as unsafe, so such an object ends as a failure with that reason.
-    """
-    return name.encode("utf-8", "backslashreplace").decode()
-
-
 @dataclass(frozen=True)
 class Failure:
     """Why an object goes no further: the step it failed at, the error's class and its message."""

@@ -14,13 +14,14 @@ from archivae.pipeline.archiving.selection import Candidate
 from archivae.storage import (
     ManifestRow,
     generation_of,
-    join,
     own_path,
     read_object,
     scratch_of,
     stat_object,
     write_object,
 )
+from archivae.storage.escaping import escape_name
+from archivae.storage.names import own_uri
 from archivae.storage.removal import Known, delete_aside, is_aside, set_aside
 
 
@@ -43,10 +44,10 @@ def planned_removal(candidate: Candidate, row: ManifestRow, policy: Policy, now:
         uri=candidate.found.uri,
         fingerprint=row.fingerprint,
         sha256=row.sha256,
-        aside=own_path(candidate.root, f"quarantine/{row.sha256[:16]}/{name}"),
+        aside=own_path(candidate.root, f"quarantine/{row.sha256[:16]}/{escape_name(name)}"),
         archive=row.archive,
         name=row.name,
-        moved_to=join(policy.move_to, candidate.name) if policy.move_to else "",
+        moved_to=own_uri(policy.move_to, candidate.name) if policy.move_to else "",
         planned=now,
     )
 

@@ -8,7 +8,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from archivae.errors import NothingFoundError
@@ -18,7 +18,6 @@ from archivae.pipeline.archiving.policy import Policy
 from archivae.storage import ManifestRow, StoredObject, list_source, read_manifest
 from archivae.storage.globs import translate
 from archivae.storage.names import normal, scheme_of
-from archivae.transforms.item import spelled_out
 
 Verdict = Literal["encode", "try again", "archived", "settled", "excluded", "too young"]
 
@@ -96,12 +95,11 @@ def _candidates(policy: Policy, rows: Mapping[str, ManifestRow], outputs: Collec
         except NothingFoundError:  # all of it may have been archived and moved
             continue
         for found in listed:
-            spelled = replace(found, uri=spelled_out(found.uri))
-            if spelled.uri not in seen and not found.name.endswith(ARCHIVE_ENDING):
-                seen.add(spelled.uri)
-                row = rows.get(spelled.uri)
+            if found.uri not in seen and not found.name.endswith(ARCHIVE_ENDING):
+                seen.add(found.uri)
+                row = rows.get(found.uri)
                 root = found.uri.removesuffix(found.name)
-                yield Candidate(spelled, root, _name(policy, spelled, row, outputs), row)
+                yield Candidate(found, root, _name(policy, found, row, outputs), row)
 
 
 def _name(policy: Policy, found: StoredObject, row: ManifestRow | None, outputs: Collection[str]) -> str:
