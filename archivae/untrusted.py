@@ -26,7 +26,7 @@ _SECRETS = (
     (
         re.compile(
             r"(?i)((?:proxy-)?authorization|x-amz-security-token|x-goog-iam-authorization-token|x-vault-token"
-            r"|(?:set-)?cookie)(['\"]?\s*[:=]\s*b?)('[^']*'|\"[^\"]*\"|[^'\"\r\n,}]+)"
+            r"|(?:set-)?cookie)(['\"]?\s*[:=]\s*(?:b(?=['\"]))?)('[^']*'|\"[^\"]*\"|[^'\"\r\n,}]+)"
         ),
         r"\1\2***",
     ),
@@ -81,6 +81,21 @@ def without_secrets(text: str) -> str:
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def shown_cause(error: BaseException) -> BaseException | None:
+    """``error`` as the cause of another; None where its text, or that of what it was caused by, holds a secret.
+
+    A trace shows the texts of all causes.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if any(without_secrets(text) != text for text in (str(cause), repr(cause))):
+            return None
+        cause = cause.__cause__ or cause.__context__
+    return error
 
 
 def _visible(character: str) -> str:

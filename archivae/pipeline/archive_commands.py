@@ -25,11 +25,13 @@ from archivae.operations.archive_verify import (
 from archivae.operations.names import assign_decoded_names, member_name, target_uri
 from archivae.pipeline.options import add_profile_argument, add_verify_arguments
 from archivae.pipeline.quantities import share_of
+from archivae.pipeline.showing import complain, say
 from archivae.storage import own_path, read_manifest, scratch_of, write_object
 from archivae.storage.archive_index import IndexRow
 from archivae.storage.escaping import unescape_name
 from archivae.storage.names import normal
 from archivae.storage.threads import map_in_order
+from archivae.untrusted import shown
 
 GOOD, DAMAGED = 0, 1
 _CHECKED_AT_ONCE = 16
@@ -73,9 +75,9 @@ def _ls(arguments: argparse.Namespace) -> int:
     archive = open_archive(arguments.archive)
     try:
         if sys.stdout.isatty():
-            print("name\tbytes\tsize\tquality")
+            say("name", "bytes", "size", "quality")
         for row in archive.index.rows():
-            print(f"{_shown(row.name)}\t{row.length}\t{row.height}x{row.width}\t{row.quality:g}")
+            say(shown(row.name), row.length, f"{row.height}x{row.width}", f"{row.quality:g}")
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,9 +94,9 @@ def _get(arguments: argparse.Namespace) -> int:
         try:
             _get_one(archive, name, target_uri(arguments.output, targets[name]), arguments)
         except KeyError:
-            failed += _complain(f"{_shown(name)}: the archive has no such picture; archivae ls shows what it has")
+            failed += complain(f"{name}: the archive has no such picture; archivae ls shows what it has")
         except ArchivaeError as error:
-            failed += _complain(f"{_shown(name)}: {error}")
+            failed += complain(f"{name}: {error}")
     return DAMAGED if failed else GOOD
 
 
@@ -120,8 +122,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     share = share_of(arguments.sample, "--sample")
     uri = normal(arguments.archive)
     require_archive(uri)
-    damages = sum(map(_complain, _damages(uri, share, arguments)))
-    print(f"{damages} damages" if damages else "all good")
+    damages = sum(map(complain, _damages(uri, share, arguments)))
+    say(f"{damages} damages" if damages else "all good")
     return DAMAGED if damages else GOOD
 
 
@@ -147,7 +149,7 @@ def _damages(uri: str, share: float, arguments: argparse.Namespace) -> Iterator[
 
         yield from chain.from_iterable(map_in_order(check, rows, _CHECKED_AT_ONCE))
         decoded = len(archive) if isinstance(rows, Iterator) else len(rows)
-        print(f"{decoded} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at")
+        say(f"{decoded} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at")
     except ArchivaeError as error:
         yield str(error)
 
@@ -176,16 +178,6 @@ def _sampled(archive: Archive, share: float) -> Iterator[IndexRow]:
 
 def _reindex(arguments: argparse.Namespace) -> int:
     found = reindex(normal(arguments.archive))
-    failed = sum(map(_complain, found.damage))
-    print(f"{found.pictures} pictures in the index, {failed} damages left out")
+    failed = sum(map(complain, found.damage))
+    say(f"{found.pictures} pictures in the index, {failed} damages left out")
     return DAMAGED if failed else GOOD
-
-
-def _complain(problem: str) -> int:
-    print(f"archivae: {problem}", file=sys.stderr)
-    return 1
-
-
-def _shown(name: str) -> str:
-    """A name as it may go to a terminal: what it would take for a command is spelled out."""
-    return name if name.isprintable() else ascii(name)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from archivae.errors import ArchivaeError, BitstreamError, UsageError
 from archivae.images import READ_WORDS
@@ -54,16 +50,18 @@ from archivae.pipeline.options import (
 )
 from archivae.pipeline.run import DryRun, Submitted, run
 from archivae.pipeline.scheduling import command as scheduling
+from archivae.pipeline.showing import Console, Table, complain, say, start_logging
 from archivae.pipeline.summary import Summary, print_summary
 from archivae.pipeline.watch import keep_watching
 from archivae.storage import read_object
+from archivae.untrusted import shown
 
 GOOD, DEAD_LETTERS, BAD_USAGE = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0 all well, 1 something in the dead letters or damaged, 2 bad usage."""
-    logging.basicConfig(level=logging.ERROR)
+    start_logging()
     parser = build_parser()
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     if arguments.command in _OPERATIONS:
@@ -74,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.beam = beam_arguments
         return _report_errors(arguments.run, arguments)
     if beam_arguments:
-        parser.error(f"unrecognized arguments: {' '.join(beam_arguments)}")
+        parser.error(shown(f"unrecognized arguments: {' '.join(beam_arguments)}"))
     return _report_errors(arguments.run, arguments)
 
 
@@ -163,7 +161,7 @@ def _run_pipeline(argv: list[str]) -> int:
     by_policy = names_policy(argv)
     words = selected_job(argv) if by_policy else argv
     if not words:
-        print("nothing is old enough that is not archived; no job was begun")
+        say("nothing is old enough that is not archived; no job was begun")
         return GOOD
     options = PipelineOptions(words)
     if options.view_as(ArchivaeOptions).operation in FAMILY_OPERATIONS:
@@ -224,9 +222,9 @@ def _inspect(arguments: argparse.Namespace) -> int:
         try:
             contents[file] = inspect(data)
         except BitstreamError as error:
-            print(f"archivae: {file}: {error}", file=sys.stderr)
+            complain(f"{file}: {error}")
     if arguments.json:
-        print(json.dumps(contents, indent=2))
+        say(json.dumps(contents, indent=2))
     else:
         for file, content in contents.items():
             Console().print(file, markup=False, highlight=False, soft_wrap=True)  # never folded: it is to be copied
@@ -237,7 +235,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
 def _contents_table(content: dict[str, Any]) -> Table:
     table = Table(show_header=False)
     for name, value in content.items():
-        table.add_row(name, escape(json.dumps(value) if isinstance(value, dict | list) else str(value)))
+        table.add_row(name, json.dumps(value) if isinstance(value, dict | list) else str(value))
     return table
 
 
@@ -259,5 +257,5 @@ def _report_errors(work, *arguments) -> int:  # type: ignore[no-untyped-def]
     try:
         return int(work(*arguments))
     except ArchivaeError as error:
-        print(f"archivae: {error}", file=sys.stderr)
+        complain(error)
         return BAD_USAGE

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # torch, scipy and matplotlib take seconds to import: `archivae --help` does without them
-    from rich.console import Console
+from archivae.untrusted import shown
 
+if TYPE_CHECKING:  # torch, scipy and matplotlib take seconds to import: `archivae --help` does without them
     from archivae.evaluation import BdRate, Codec, Comparison, Curve, Measurement
     from archivae.evaluation.report import Run
+    from archivae.pipeline.showing import Console
     from archivae.storage import StoredObject
 
 DEFAULT_CODECS = "photo,jpeg,webp,avif"
@@ -60,9 +61,8 @@ def run(args: argparse.Namespace) -> int:
         UsageError: unknown codecs, or no picture that all of them code.
         StorageError: the source cannot be listed or the results not written.
     """
-    from rich.console import Console
-
     from archivae.evaluation import compare, measured_curves, parse_codecs, reference_curves, warm_up
+    from archivae.pipeline.showing import Console
 
     console = Console()
     if console.width < _NARROWEST:
@@ -96,22 +96,22 @@ def _measure_all(args: argparse.Namespace, codecs: Sequence[Codec]) -> Run:
 
     A picture that one codec fails on is left out for all: means over different pictures could not be compared.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from archivae.errors import ArchivaeError, UsageError
     from archivae.evaluation.report import Run
+    from archivae.pipeline.showing import Console
     from archivae.storage import list_source
 
     entries = list(list_source(args.source, exclude=args.out))
     files_each = sum(len(codec.settings) for codec in codecs)
     measurements: list[Measurement] = []
     skipped: dict[str, str] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Files", total=len(entries) * files_each)
         for number, entry in enumerate(entries, start=1):
-            progress.update(task, description=entry.name)
+            progress.update(task, description=shown(entry.name))
             try:
                 measurements += _measure(codecs, entry, lambda: progress.advance(task))
             except ArchivaeError as error:
@@ -152,7 +152,7 @@ def _write(out: str, result: Run, curves: Sequence[Curve], comparisons: Sequence
 
 
 def _print_points(console: Console, result: Run) -> None:
-    from rich.table import Table
+    from archivae.pipeline.showing import Table
 
     table = Table("codec", "setting", "bytes", "bpp", "PSNR dB", "MS-SSIM", "encode s", "decode s", "fallbacks")
     table.title = f"Means over {_counted(result)}"
@@ -179,15 +179,15 @@ def _print_points(console: Console, result: Run) -> None:
 
 def _print_bd_rates(console: Console, comparisons: Sequence[Comparison]) -> None:
     """Of our models alone, where there are some: classic codecs against each other are in the JSON."""
-    from rich.table import Table
+    from archivae.pipeline.showing import Table
 
-    shown = [comparison for comparison in comparisons if comparison.codec.ours] or comparisons
+    chosen = [comparison for comparison in comparisons if comparison.codec.ours] or comparisons
     table = Table("codec", "against", "", "BD-rate, PSNR", "over dB", "BD-rate, MS-SSIM", "over dB")
     table.title = "Bytes at equal quality (BD-rate): negative is smaller"
     for column in table.columns[3:]:
         column.justify = "right"
     last = ""
-    for comparison in shown:
+    for comparison in chosen:
         if last and comparison.codec.name != last:
             table.add_section()
         name = comparison.codec.name
@@ -195,7 +195,7 @@ def _print_bd_rates(console: Console, comparisons: Sequence[Comparison]) -> None
         rates = [*_cells(comparison.by_psnr), *_cells(comparison.by_ms_ssim)]
         table.add_row(name if name != last else "", comparison.anchor.label, origin, *rates)
         last = name
-    if shown:
+    if chosen:
         console.print(table)
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from archivae.pipeline.showing import Console, Table
 from archivae.storage import ManifestRow, read_fragment, read_fragments
+from archivae.untrusted import shown
 
 TABLE_ROWS = 40
 """A table shows so many pictures at most; the totals count all."""
@@ -105,13 +104,13 @@ def past_tense(operation: str) -> str:
 
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
-    title = f"{past_tense(summary.operation)} {escape(summary.file or summary.destination)}"
+    title = f"{past_tense(summary.operation)} {summary.file or summary.destination}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     table.add_column("picture", overflow="fold")
     for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", _last_column(summary)):
         table.add_column(name, justify="right")
     for row in summary.done[:TABLE_ROWS]:
-        table.add_row(escape(row.name), *_figures([row]), ", ".join(filter(None, (_steps(row), row.coding))))
+        table.add_row(row.name, *_figures([row]), ", ".join(filter(None, (_steps(row), row.coding))))
     if len(summary.done) > TABLE_ROWS:
         table.add_row(f"... and {len(summary.done) - TABLE_ROWS} more")
     if summary.done:
@@ -138,7 +137,7 @@ def summary_lines(summary: Summary) -> list[str]:
     counts = f"{len(summary.done)} done, {summary.skipped} skipped as done before"
     lines = [f"{counts}, {len(summary.failed)} failed, {aside} not pictures"]
     lines.append(f"{summary.seconds:.1f} s, {rate:.2f} pictures/s")
-    lines += [f"failed: {row.source}: {row.error}" for row in summary.failed[:TABLE_ROWS]]
+    lines += [f"failed: {shown(row.source)}: {shown(row.error)}" for row in summary.failed[:TABLE_ROWS]]
     if summary.failed:
         lines.append(f"all failures: {summary.destination}/_archivae/dead-letters-*.jsonl")
     return lines

@@ -8,12 +8,13 @@ import stat
 from pathlib import Path
 
 from archivae.errors import ChangedError, StorageError
-from archivae.storage.local import explained
+from archivae.storage.local import check_no_links, explained
 
 _CHUNK = 1 << 20
 
 
 def set_aside(path: str, fingerprint: str, sha256: str, target: str) -> None:
+    check_no_links(target)
     before = _regular(path)
     _check(path, before, fingerprint)
     _check_content(path, sha256)
@@ -55,6 +56,7 @@ def is_aside(target: str, fingerprint: str, sha256: str) -> bool:
 
 
 def delete_aside(target: str, fingerprint: str, sha256: str) -> None:
+    check_no_links(target)
     if not is_aside(target, fingerprint, sha256):
         return
     with explained("delete", target):

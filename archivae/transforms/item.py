@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from archivae.storage import StoredObject
+from archivae.untrusted import shown
 
 Status = Literal["going", "failed", "not-a-picture", "skipped"]
 
@@ -59,7 +60,7 @@ class Item:
 
     def failed(self, step: str, error: Exception) -> Item:
         """The item after ``error``; its bytes are let go."""
-        failure = Failure(step, type(error).__name__, str(error) or repr(error))
+        failure = Failure(step, type(error).__name__, shown(str(error) or repr(error)))
         return replace(self, status="failed", failure=failure, data=b"")
 
     def not_a_picture(self) -> Item:

@@ -13,7 +13,7 @@ from archivae.storage.escaping import escape_name, spell_text, unescape_name, un
 from archivae.storage.names import LONGEST_KEY, LONGEST_PART, join, own_uri, stored_name, with_checked_length
 
 PIECES = st.sampled_from(
-    ["a", "%", "%{", "{0a}", "%{0a}", "%{25}", "}", "\n", "\t", "\\", "\udcff", "\ud800", "é", "\x85", "C:", ":", "/", "25", "\U0010ffff"]
+    ["a", "%", "%{", "{0a}", "%{0a}", "%{25}", "}", "\n", "\t", "\\", "\udcff", "\ud800", "é", "\x85", "C:", ":", "/", "25"]
 )  # fmt: skip
 names = st.one_of(st.text(st.characters(), max_size=12), st.lists(PIECES, max_size=8).map("".join))
 

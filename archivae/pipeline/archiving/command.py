@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from archivae.errors import ArchivaeError
 from archivae.models import ACCELERATORS
 from archivae.pipeline.archiving.archived import unfinished, writing_options
@@ -17,6 +15,7 @@ from archivae.pipeline.archiving.originals import planned_removal, reason_to_kee
 from archivae.pipeline.archiving.policy import Policy, read_policy
 from archivae.pipeline.archiving.run import archive
 from archivae.pipeline.archiving.selection import Candidate, Selection, select
+from archivae.pipeline.showing import Console
 
 _PROBLEMS_SHOWN = 40
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from archivae.models import load_model
@@ -17,6 +16,7 @@ from archivae.models.photo.thaw import thaw
 from archivae.models.photo.trainable import TrainableCodec
 from archivae.models.training.codec import CodecTraining
 from archivae.models.training.plan import TrainingPlan
+from archivae.pipeline.showing import Console
 from archivae.pipeline.training.data import TrainingPictures
 from archivae.pipeline.training.options import CodecOptions
 from archivae.pipeline.training.report import codec_figures
