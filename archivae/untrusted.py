@@ -26,16 +26,16 @@ _SECRETS = (
     (
         re.compile(
             r"(?i)((?:proxy-)?authorization|x-amz-security-token|x-goog-iam-authorization-token|x-vault-token"
-            r"|(?:set-)?cookie)(['\"]?\s*[:=]\s*(?:b(?=['\"]))?)('[^']*'|\"[^\"]*\"|[^'\"\r\n,}]+)"
+            r"|(?:set-)?cookie)(['\"]?\s*[:=]\s*)(b?'[^']*'|b?\"[^\"]*\"|[^'\"\r\n,}]+)"
         ),
         r"\1\2***",
     ),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
+    (re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
     (
         re.compile(
             r"(?i)(['\"]?\b(?:access_token|refresh_token|id_token|client_secret|secret_access_key|aws_secret_access_key|"
             r"aws_session_token|session_token|password|private_key|api_key)\b['\"]?\s*[:=]\s*)"
-            r"('[^']*'|\"[^\"]*\"|[^\s,&}'\"]+)"
+            r"('[^']*'|\"[^\"]*\"|[^\s,;&}'\"]+)"
         ),
         r"\1***",
     ),

@@ -101,8 +101,8 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     What arrives damaged is read again, three times in all.
     """
     bucket, key = split_object(uri)
-    blob = client().bucket(bucket).blob(key, generation=generation)
     with explained("read", uri):
+        blob = client().bucket(bucket).blob(key, generation=generation)
         for _ in range(_READ_TRIES - 1):
             with suppress(DataCorruption):
                 return _download(blob, uri, limit)
