@@ -24,7 +24,9 @@ ODD = {
     "sub\x1b[31m/deep\x7f.png": "sub%{1b}[31m/deep%{7f}.png.avae",
 }
 PLAIN = {"a%20b.png": "a%20b.png.avae", "zoë.png": "zoë.png.avae"}
-BUCKET = {name: archived for name, archived in ODD.items() if "\n" not in name and name.isascii()} | PLAIN
+BUCKET = {
+    name: archived for name, archived in ODD.items() if "\n" not in name and "%{" not in name and name.isascii()
+} | PLAIN
 
 
 def odd_pictures(names: dict[str, str]) -> dict[str, bytes]:
