@@ -110,3 +110,19 @@ def test_a_name_that_is_too_long_escaped_is_a_dead_letter(tmp_path: Path) -> Non
     assert encode(source, archive, "--lossless") == 1
     (letter,) = archive.letters().values()
     assert letter.error == "UnsafeNameError" and "at most 255 bytes" in letter.reason
+
+
+@pytest.mark.parametrize("shard_size", ["", "shard_size: 1MiB\n"])
+def test_a_policy_archives_and_deletes_them(shard_size: str, local: Folder, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        f"sources: [{local.uri}]\ndestination: {tmp_path}/archive\nlossless: true\noriginals: delete\ngrace: 0s\n{shard_size}"
+    )
+    assert main(["archive", str(policy), "--accelerator=cpu"]) == 0
+    assert main(["archive", str(policy), "--accelerator=cpu"]) == 0
+    assert local.files() == {}
+    assert not any("quarantine" in name for name in local.everything())
+    restored = Folder(str(tmp_path / "restored"))
+    assert decode(f"{tmp_path}/archive", restored) == 0
+    prefix = local.uri.lstrip("/")
+    assert {*restored.files()} == {f"{prefix}/{name}" for name in ODD | PLAIN}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,6 @@ def index_of_equal_names(folder: Path) -> str:
 
 
 def manifest_of_equal_rows(folder: Path) -> str:
-    from dataclasses import asdict
 
     row = {name: [*value] if isinstance(value, tuple) else value for name, value in asdict(_row(1)).items()}
     table = equal_rows(SCHEMA, row | {"error": "e" * 2000}, ROWS)
