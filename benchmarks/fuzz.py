@@ -1,6 +1,6 @@
 """Files gone wrong through the parsers and the decoder, by the number: never a crash, a hang or over 300 MiB more than idle.
 
-    python -m benchmarks.fuzz [--mutants 1000000] [--minutes M] [--seed 0] [--out benchmarks/results/fuzz.json]
+    python -m benchmarks.fuzz [--mutants 1000000] [--minutes M] [--seed 0] [--out benchmarks/results/fuzz_outside.json]
     python -m benchmarks.fuzz --guided CORPUS [libFuzzer's own options]
 
 Mutants are made of small files of every coding (tests/fuzz/mutants.py) and of all else that is read from an archive or a
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop then, however many were tried")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=RESULTS / "fuzz.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "fuzz_outside.json")
     parser.add_argument("--guided", type=Path, metavar="CORPUS", help="folder that atheris keeps what it finds in")
     arguments, of_atheris = parser.parse_known_args()
     if arguments.guided:

@@ -12,7 +12,9 @@ from typing import Any
 
 from PIL import Image
 
-from archivae.errors import CorruptBitstreamError, UnsupportedBitstreamError
+from archivae.errors import CorruptBitstreamError, PictureError, PictureTooLargeError, UnsupportedBitstreamError
+from archivae.images.picture import MAX_PIXELS
+from archivae.images.readers.jpeg_xl_header import size_and_bits
 
 _EFFORT = 7
 
@@ -40,11 +42,22 @@ def pack_jpeg(data: bytes) -> bytes | None:
         return None
 
 
-def unpack_jpeg(packed: bytes) -> bytes:
-    """The JPEG file. CorruptBitstreamError for damage, UnsupportedBitstreamError where the plugin is missing."""
+def unpack_jpeg(packed: bytes, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The JPEG file. CorruptBitstreamError for damage, UnsupportedBitstreamError where the plugin is missing.
+
+    PictureTooLargeError for more than ``max_pixels``, looked at before anything is unpacked.
+    """
     plugin = _plugin()
     if plugin is None:
         raise UnsupportedBitstreamError("the bitstream holds a JPEG packed with JPEG XL: install archivae[jxl]")
+    try:
+        height, width, _ = size_and_bits(packed)
+    except PictureError as error:
+        raise CorruptBitstreamError(f"a packed JPEG is damaged: {error}") from error
+    if height * width > max_pixels:
+        raise PictureTooLargeError(
+            f"expected a packed JPEG of at most {max_pixels:,} pixels, found {height}x{width}: raise --max-pixels"
+        )
     try:
         rebuilt, _, data, *_ = plugin.Decoder(num_threads=0)(packed)
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -31,7 +31,7 @@ from archivae.storage.archive_index import IndexRow
 from archivae.storage.escaping import unescape_name
 from archivae.storage.names import normal
 from archivae.storage.threads import map_in_order
-from archivae.untrusted import shown
+from archivae.untrusted import shown as _shown
 
 GOOD, DAMAGED = 0, 1
 _CHECKED_AT_ONCE = 16
@@ -77,7 +77,7 @@ def _ls(arguments: argparse.Namespace) -> int:
         if sys.stdout.isatty():
             say("name", "bytes", "size", "quality")
         for row in archive.index.rows():
-            say(shown(row.name), row.length, f"{row.height}x{row.width}", f"{row.quality:g}")
+            say(_shown(row.name), row.length, f"{row.height}x{row.width}", f"{row.quality:g}")
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,11 +88,12 @@ def _get(arguments: argparse.Namespace) -> int:
     """Every picture that can be had; 1 if one could not."""
     archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
     names = dict.fromkeys(arguments.names)
-    targets = _targets({name: row.name if (row := archive.find(name)) else name for name in names}, arguments.format)
+    archived = {name: row.name if (row := archive.find(name)) else name for name in names}
+    targets = _targets(archived.values(), arguments.format)
     failed = 0
     for name in names:
         try:
-            _get_one(archive, name, target_uri(arguments.output, targets[name]), arguments)
+            _get_one(archive, name, target_uri(arguments.output, targets[archived[name]]), arguments)
         except KeyError:
             failed += complain(f"{name}: the archive has no such picture; archivae ls shows what it has")
         except ArchivaeError as error:
@@ -108,9 +109,9 @@ def _get_one(archive: Archive, name: str, uri: str, arguments: argparse.Namespac
     write_object(uri, data, scratch=scratch_of(arguments.output))
 
 
-def _targets(names: Mapping[str, str], format: str) -> dict[str, str]:
-    """What each picture's file is called, as decode calls it; ``names`` have the one in the index for each."""
-    members = {name: member_name(archived) for name, archived in names.items()}
+def _targets(names: Iterable[str], format: str) -> dict[str, str]:
+    """What each picture's file is called, as decode calls it, by its name in the index."""
+    members = {name: member_name(name) for name in names}
     if format == _AVAE:
         return members
     decoded = assign_decoded_names([*members.values()], ENDINGS[format])  # type: ignore[index]

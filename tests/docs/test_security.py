@@ -14,7 +14,7 @@ LINES = [line for line in TEXT.splitlines() if line.startswith("| ") and not lin
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", TEXT)))
 
 
-def tests_of(path: str) -> set[str]:
+def names_of_tests(path: str) -> set[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
@@ -22,7 +22,7 @@ def tests_of(path: str) -> set[str]:
 @pytest.mark.parametrize(("path", "name"), NAMED)
 def test_the_tests_it_names_exist(path: str, name: str) -> None:
     assert (ROOT / path).is_file()
-    assert not name or name in tests_of(path)
+    assert not name or name in names_of_tests(path)
 
 
 def test_every_line_has_its_test() -> None:
