@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from archivae.errors import StorageError
@@ -133,14 +133,17 @@ def _run(uri: str) -> Run:
 
 def _check_types(record: Any) -> None:
     """TypeError where a field of a record holds another type than what is written there."""
-    for name, value in asdict(record).items():
-        kinds = _TYPES[record.__dataclass_fields__[name].type]
-        if isinstance(value, bool) or not isinstance(value, kinds) or (kinds is not str and value != value):
-            raise TypeError(f"{name} of {type(value).__name__}")
+    for known in fields(record):
+        value = getattr(record, known.name)
+        kinds = _TYPES.get(known.type, object)
+        right = isinstance(value, kinds) and isinstance(value, bool) <= (kinds in (bool, object))
+        if not right or value != value:  # NaN is no time and no count
+            raise TypeError(f"{known.name} of {type(value).__name__}")
 
 
 _TYPES: dict[Any, Any] = {
     "str": str,
+    "bool": bool,
     "Stage": str,
     "int": int,
     "float": (int, float),
