@@ -1,8 +1,20 @@
 """What can go wrong, by kind. Every message says what was expected, what was found and what to do."""
 
+from archivae.untrusted import shown
+
+_LONGEST = 8000
+"""Characters of a message."""
+
 
 class ArchivaeError(Exception):
-    """Anything ArchiVAE raises on purpose."""
+    """Anything ArchiVAE raises on purpose. Its message can be shown anywhere: it quotes names and other errors harmlessly.
+
+    >>> str(ArchivaeError("cannot read 'a\\nb': GET https://h/a?X-Goog-Signature=12ab failed"))
+    "cannot read 'a\\\\nb': GET https://h/a?X-Goog-Signature=*** failed"
+    """
+
+    def __init__(self, *values: object) -> None:
+        super().__init__(*(shown(value, _LONGEST) if isinstance(value, str) else value for value in values))
 
 
 class PictureError(ArchivaeError):

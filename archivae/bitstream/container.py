@@ -19,6 +19,9 @@ NO_MODEL = bytes(MODEL_ID_BYTES)
 QUALITY_STEP = 256
 """Quality is stored in steps of 1/256."""
 QUALITY_MAX = 100
+MOST_CHUNKS = 64
+"""There are a dozen kinds, and none comes twice."""
+MOST_TILES = 1 << 20
 TILE_UNIT = 64
 """The side of a tile is stored as a multiple of this many pixels."""
 
@@ -196,6 +199,7 @@ def _chunk(tag: bytes, body: bytes) -> bytes:
 
 def _read_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
     """Tags and bodies, one at a time, each checked: what comes later costs nothing until it is asked for."""
+    count = 0
     while at < len(data):
         if len(data) - at < _CHUNK.size:
             raise CorruptBitstreamError(f"the file ends inside a chunk's head, at byte {len(data)}")
@@ -206,6 +210,8 @@ def _read_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
         body = data[at : at + length]
         if crc != checksum(start, body):
             raise CorruptBitstreamError(f"the checksum of chunk {tag!r} is wrong: the file is damaged")
+        count += 1
+        check(count <= MOST_CHUNKS, f"more than {MOST_CHUNKS} chunks")
         if tag not in _CRITICAL and not _is_ancillary(tag):
             check(tag.isalpha(), f"a chunk's tag is four letters, found {tag!r}")
             raise UnsupportedBitstreamError(f"critical chunk {tag!r} is unknown to this release: install a newer one")
@@ -235,6 +241,7 @@ def _pack_tiles(tiles: Sequence[Tile]) -> bytes:
 
 
 def _unpack_tiles(body: bytes, count: int) -> tuple[Tile, ...]:
+    check(count <= MOST_TILES, f"{count} tiles, more than {MOST_TILES}")
     at = count * _TILE.size
     check(at <= len(body), f"a table of {count} tiles does not fit into {len(body)} bytes")
     tiles: list[Tile] = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from archivae.bitstream.container import check
 
 _COUNTS = struct.Struct("<II")
+MOST_FRAMES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class FramesChunk:
 def pack_frames(chunk: FramesChunk) -> bytes:
     """The body. CorruptBitstreamError where the numbers don't fit the format."""
     count = len(chunk.milliseconds)
-    check(count >= 2, f"{count} frames, expected 2 or more")
+    check(2 <= count <= MOST_FRAMES, f"{count} frames, expected 2 to {MOST_FRAMES}")
     check(len(chunk.files) in (0, count - 1), f"{len(chunk.files)} files for {count} frames")
     check(max(*chunk.milliseconds, chunk.loops) < 2**32, "a time or number of loops that is too large")
     lengths = [len(file) for file in chunk.files] or [0] * (count - 1)
@@ -35,7 +36,7 @@ def unpack_frames(body: bytes) -> FramesChunk:
     """What `pack_frames` was given. CorruptBitstreamError where lengths don't add up."""
     check(len(body) >= _COUNTS.size, f"a FRAM chunk of {len(body)} bytes")
     count, loops = _COUNTS.unpack_from(body)
-    check(count >= 2, f"{count} frames, expected 2 or more")
+    check(2 <= count <= MOST_FRAMES, f"{count} frames, expected 2 to {MOST_FRAMES}")
     at = _COUNTS.size + 4 * count + 8 * (count - 1)
     check(at <= len(body), f"a table of {count} frames does not fit into {len(body)} bytes")
     milliseconds = struct.unpack_from(f"<{count}I", body, _COUNTS.size)

@@ -15,7 +15,6 @@ if it says nothing), makes a model of `archivae.models.protocol` that is a `torc
 from __future__ import annotations
 
 import importlib
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +34,8 @@ from archivae.models.photo.features import PhotoFeatures
 from archivae.models.protocol import Decoder, Describer
 from archivae.models.running import RunningModel
 from archivae.models.shipped import codec_path, parse_codec, shipped_codecs
-from archivae.models.weight_file import content_id, read_metadata
+from archivae.models.weight_file import check_finite, content_id, parse_architecture, read_metadata
+from archivae.untrusted import shown
 
 GROUP = "archivae.models"
 _IMPORTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -145,9 +145,11 @@ def _make(factory: Callable[..., Any], name: str, data: bytes | None) -> tuple[n
 def _architecture(data: bytes | None) -> dict[str, Any]:
     text = "{}" if data is None else _metadata(data).get("architecture", "{}")
     try:
-        return dict(json.loads(text))
+        return dict(parse_architecture(text))
     except (ValueError, TypeError) as error:
-        raise ModelError(f"expected a JSON object as architecture in the weight file, found {text!r}") from error
+        raise ModelError(
+            f"expected a JSON object as architecture in the weight file, found {shown(repr(text), 200)}"
+        ) from error
 
 
 def _metadata(data: bytes) -> dict[str, str]:
@@ -159,6 +161,8 @@ def _metadata(data: bytes) -> dict[str, str]:
 
 def _fill(model: nn.Module, data: bytes, name: str) -> None:
     try:
-        model.load_state_dict(load(data))
-    except (SafetensorError, RuntimeError) as error:
+        tensors = load(data)
+        check_finite(tensors)
+        model.load_state_dict(tensors)
+    except (SafetensorError, RuntimeError, ValueError) as error:
         raise ModelError(f"the weights are not those of {name}: {error}") from error

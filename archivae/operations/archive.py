@@ -13,10 +13,11 @@ from archivae.images import MAX_PIXELS, OutputFormat
 from archivae.models import parse_codec, shipped_ids
 from archivae.operations.codec import LocalCodec, named_codec, put_on_device
 from archivae.operations.decode import as_array, decode_first, decode_stream, picture_file
-from archivae.operations.names import archive_name
+from archivae.operations.names import member_name
 from archivae.storage import own_path, read_object, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
 from archivae.storage.archive_layout import index_uri, shard_uri
+from archivae.storage.escaping import escape_name, unescape_name
 from archivae.storage.names import normal
 from archivae.storage.objects import read_span
 from archivae.storage.store import Span
@@ -42,17 +43,21 @@ class Archive(Mapping[str, np.ndarray]):
         return as_array(decode_first(self._stream(name), self.codec))
 
     def __iter__(self) -> Iterator[str]:
-        return (row.name for row in self.index.rows())
+        return (unescape_name(row.name) for row in self.index.rows())
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.index.find(name) is not None
+        return isinstance(name, str) and self.find(name) is not None
+
+    def find(self, name: str) -> IndexRow | None:
+        """The index's row of a picture, by its source's name or by the one that the index has; None if there is none."""
+        return self.index.find(escape_name(name)) or self.index.find(name)
 
     def read(self, name: str) -> bytes:
         """The ``.avae`` file of a picture, its CRC-32C and its name in the shard checked."""
-        row = self.index.find(name)
+        row = self.find(name)
         if row is None:
             raise KeyError(name)
         return read_span(span_of(self.uri, row))
@@ -97,4 +102,4 @@ def open_archive(uri: str, *, accelerator: str = "auto", max_pixels: int = MAX_P
 
 def span_of(archive: str, row: IndexRow) -> Span:
     """Where the ``.avae`` file of a row lies."""
-    return Span(shard_uri(archive, row.shard), row.offset, row.length, row.crc, member=archive_name(row.name))
+    return Span(shard_uri(archive, row.shard), row.offset, row.length, row.crc, member=member_name(row.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count
 
@@ -11,7 +12,7 @@ import google_crc32c
 from archivae.bitstream import read_bitstream
 from archivae.bitstream.container import QUALITY_STEP, Bitstream
 from archivae.errors import ArchivaeError, StorageError
-from archivae.operations.names import archive_name
+from archivae.operations.names import member_name
 from archivae.storage import join, read_object, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow, index_pieces, merge_rows
 from archivae.storage.archive_layout import (
@@ -32,11 +33,11 @@ _READ_AHEAD = 32
 
 
 def pack_shard(archive: str, shard: int, names: Iterable[str], fence: Fence | None = None) -> int:
-    """Publish the shard of the finished members with these names, whole; how many were packed, 0 if it is published.
+    """Publish the shard of the finished members with these names, as they are archived, whole.
 
-    Of no members no shard is made, but it counts as published. Killed at any point, it is done again with the same bytes.
-    A shard is created, never replaced: where other bytes lie under its number, as of a killed run that read other sources,
-    it takes the first free one after the round's.
+    How many were packed, 0 if it is published. Of no members no shard is made, but it counts as published. Killed at any
+    point, it is done again with the same bytes. A shard is created, never replaced: where other bytes lie under its number,
+    as of a killed run that read other sources, it takes the first free one after the round's.
     """
     fence = fence or Fence(archive)
     if is_packed(archive, shard):
@@ -89,20 +90,50 @@ def publish_round(archive: str, plan: Round, fence: Fence | None = None) -> set[
     if plan.first and found is None:
         raise StorageError(f"the index of {archive!r} is gone: archivae reindex, then run again")
     before = ArchiveIndex(index_uri(archive)).rows() if found else ()
-    # Shards follow one another as their names do, so that one is open at a time.
     moved: set[int] = set()
-    added = chain.from_iterable(_packed_rows(archive, shard, moved) for shard in plan.shards)
-    merged = index_pieces(merge_rows([before, added]))
+    added = (map(_rows_of, run) for run in runs(_spans(archive, plan, moved)))
+    merged = index_pieces(merge_rows([before, *map(chain.from_iterable, added)]))
     replace_fenced(fence, index_uri(archive), merged, found.fingerprint if found else None)
     end_round(archive, plan, fence)
     return moved
 
 
-def _packed_rows(archive: str, shard: int, moved: set[int]) -> Iterator[IndexRow]:
-    for row in ArchiveIndex(packed_uri(archive, shard)).rows():
-        if row.shard != shard:
-            moved.add(shard)
-        yield row
+@dataclass(frozen=True)
+class NamedSpan:
+    """The index of a shard, until it is merged: the first and last name in it, and where it lies."""
+
+    first: str
+    last: str
+    uri: str
+
+
+def runs(spans: Iterable[NamedSpan]) -> list[list[NamedSpan]]:
+    """Spans in lists that are each sorted throughout: of a list, one index at a time need be open.
+
+    Mostly there is one: shards follow one another as their names do, but for names that are archived escaped.
+    """
+    found: list[list[NamedSpan]] = []
+    for span in spans:
+        after = next((run for run in found if run[-1].last < span.first), None)
+        if after is None:
+            found.append([span])
+        else:
+            after.append(span)
+    return found
+
+
+def _spans(archive: str, plan: Round, moved: set[int]) -> Iterator[NamedSpan]:
+    """The indexes of a round's shards; the numbers of those that had to take another one go to ``moved`` on the way."""
+    for shard in plan.shards:
+        index = ArchiveIndex(packed_uri(archive, shard))
+        if index.groups:
+            if index.shards != shard + 1:
+                moved.add(shard)
+            yield NamedSpan(index.first_name, index.last_name, packed_uri(archive, shard))
+
+
+def _rows_of(span: NamedSpan) -> Iterator[IndexRow]:
+    return ArchiveIndex(span.uri).rows()
 
 
 def index_row(stream: Bitstream, data: bytes, name: str, shard: int, offset: int) -> IndexRow:
@@ -127,7 +158,7 @@ def shard_pieces(
     goes to ``rows`` on the way."""
     at = 0
     for name, (data, stream) in zip(names, map_in_order(read, names, _READ_AHEAD), strict=True):
-        head = header(archive_name(name), len(data))
+        head = header(member_name(name), len(data))
         rows.append(index_row(stream, data, name, shard, at + len(head)))
         yield head
         yield data
@@ -138,7 +169,7 @@ def shard_pieces(
 
 def _read_member(folder: str, name: str) -> tuple[bytes, Bitstream]:
     """A finished member, its checksums verified; a damaged one is deleted, for it would stop every run to come."""
-    uri = join(folder, archive_name(name))
+    uri = join(folder, member_name(name))
     data = read_object(uri, limit=LARGEST_SPAN)
     try:
         return data, read_bitstream(data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archivae.bitstream import read_bitstream
 from archivae.errors import ArchivaeError, StorageError
-from archivae.operations.archive_pack import index_row
+from archivae.operations.archive_pack import NamedSpan, index_row, runs
 from archivae.operations.names import ARCHIVE_ENDING
 from archivae.storage import join, own_path, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow, index_pieces, merge_rows, write_index
@@ -30,15 +30,6 @@ class Reindexed:
     damage: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The index of one shard, until it is merged: the first and last name in it, and where it lies."""
-
-    first: str
-    last: str
-    uri: str
-
-
 def reindex(archive: str, fence: Fence | None = None) -> Reindexed:
     """Write a new index from the shards, over whatever stands in its place. StorageError if there are no shards.
 
@@ -55,13 +46,13 @@ def reindex(archive: str, fence: Fence | None = None) -> Reindexed:
     fence.check()
     clear_own(archive, _PARTS)
     before = stat_object(index_uri(archive))
-    parts: list[_Part] = []
+    parts: list[NamedSpan] = []
     damage: list[str] = []
     for number in sorted(shards):
         rows = _sound_rows(shards[number], number, damage)
         if rows:
             parts.append(_write_part(archive, rows))
-    merged = index_pieces(merge_rows(map(_rows_of, chains(parts))))
+    merged = index_pieces(merge_rows(map(_rows_of, runs(parts))))
     replace_fenced(fence, index_uri(archive), merged, before.fingerprint if before else None)
     clear_own(archive, _PARTS)
     return Reindexed(len(ArchiveIndex(index_uri(archive))), tuple(damage))
@@ -80,18 +71,6 @@ def scan_shard(shard: StoredObject, number: int) -> Iterator[IndexRow | str]:
             yield f"{shard.uri}, {found.name!r} at byte {found.offset}: {error}"
 
 
-def chains(parts: Sequence[_Part]) -> list[list[_Part]]:
-    """Parts in lists that are each sorted throughout: of a list, one part at a time need be open."""
-    found: list[list[_Part]] = []
-    for part in parts:
-        after = next((chain for chain in found if chain[-1].last < part.first), None)
-        if after is None:
-            found.append([part])
-        else:
-            after.append(part)
-    return found
-
-
 def _is_finished(number: int, plan: Round | None) -> bool:
     return plan is None or plan.done or number < plan.first
 
@@ -107,13 +86,13 @@ def _sound_rows(shard: StoredObject, number: int, damage: list[str]) -> list[Ind
     return [rows[name] for name in sorted(rows)]
 
 
-def _write_part(archive: str, rows: Sequence[IndexRow]) -> _Part:
+def _write_part(archive: str, rows: Sequence[IndexRow]) -> NamedSpan:
     uri = own_path(archive, f"{_PARTS}/{rows[0].shard}.parquet")
     write_index(uri, rows, archive)
-    return _Part(rows[0].name, rows[-1].name, uri)
+    return NamedSpan(rows[0].name, rows[-1].name, uri)
 
 
-def _rows_of(parts: Sequence[_Part]) -> Iterator[IndexRow]:
+def _rows_of(parts: Sequence[NamedSpan]) -> Iterator[IndexRow]:
     for part in parts:
         yield from ArchiveIndex(part.uri).rows()
 

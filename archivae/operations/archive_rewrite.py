@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import chain, count
 
 from archivae.bitstream import Bitstream, read_bitstream
 from archivae.errors import ArchivaeError, DestinationError, StorageError
 from archivae.operations.archive import span_of
 from archivae.operations.archive_pack import create_shard, shard_pieces
-from archivae.operations.names import archive_name
+from archivae.operations.names import archived_names, member_name
 from archivae.storage import ManifestRow, join, read_fragment, read_fragments, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow, index_pieces, merge_rows
 from archivae.storage.archive_layout import ROUND, index_uri, is_archive, list_shards, shard_number, shard_uri
 from archivae.storage.archive_plan import next_shard, pending_round
 from archivae.storage.archive_rewrite import Rewrite, Taken, end_rewrite, read_rewrite, write_rewrite
+from archivae.storage.escaping import escape_name, unescape_name
 from archivae.storage.fence import Fence, replace_fenced
 from archivae.storage.manifest import fragment_bytes
 from archivae.storage.objects import clear_own, delete_if, delete_object, read_span
@@ -31,21 +32,27 @@ from archivae.storage.tar import TarMember, scan
 def remove(archive: str, names: Collection[str], fence: Fence) -> list[str]:
     """Take pictures out of an archive for good, be it of shards or of single files; the names that it does not know.
 
+    A name is the source's own, or the one under which the picture is archived, escaped if need be.
     DestinationError while a job over shards is unfinished: it may hold them too.
     """
     finish_rewrite(archive, fence)
     if pending_round(archive, fence) is not None:
         raise DestinationError(f"a job over {archive} is unfinished: run it again to its end first, then rm")
     index = ArchiveIndex(index_uri(archive)) if is_archive(archive) else None
-    rows = {name: index.find(name) for name in names} if index else {}
-    taken = tuple(Taken(row) for row in rows.values() if row is not None)
-    unseen = {name for name in names if rows.get(name) is None}
-    unknown = unseen - _recorded(archive, unseen) - {name for name in unseen if not index and _has_file(archive, name)}
-    known = tuple(name for name in dict.fromkeys(names) if name not in unknown)
-    if known:
-        write_rewrite(fence, Rewrite(next_shard(archive) if index else 0, taken, known))
+    candidates = {name: archived_names(name) for name in names}
+    rows = {each: index.find(each) for each in chain.from_iterable(candidates.values())} if index else {}
+    recorded = _recorded(archive, {each for each in chain.from_iterable(candidates.values()) if rows.get(each) is None})
+
+    def is_there(archived: str) -> bool:
+        return bool(rows.get(archived)) or archived in recorded or (index is None and _has_file(archive, archived))
+
+    found = {name: next(filter(is_there, archived), None) for name, archived in candidates.items()}
+    erased = tuple(dict.fromkeys(archived for archived in found.values() if archived is not None))
+    if erased:
+        taken = tuple(Taken(row) for each in erased if (row := rows.get(each)) is not None)
+        write_rewrite(fence, Rewrite(next_shard(archive) if index else 0, taken, erased))
         finish_rewrite(archive, fence)
-    return sorted(unknown)
+    return sorted(name for name, archived in found.items() if archived is None)
 
 
 def finish_rewrite(archive: str, fence: Fence) -> None:
@@ -65,7 +72,7 @@ def finish_rewrite(archive: str, fence: Fence) -> None:
     else:
         for name in rewrite.erased:
             fence.check()
-            delete_object(join(archive, archive_name(name)))
+            delete_object(join(archive, member_name(name)))
         follow_manifest(archive, fence, (), (), rewrite.erased)
     fence.check()
     end_rewrite(archive, fingerprint)
@@ -84,7 +91,7 @@ def follow_manifest(
     for uri in read_fragments(archive) if shards or erased else ():
         found = stat_object(uri)
         rows = read_fragment(uri)
-        kept = [row for row in rows if row.name not in erased]
+        kept = [row for row in rows if escape_name(row.name) not in erased]
         kept = [new for row in kept if (new := _followed(row, archive, index, shards, renamed)) is not None]
         if kept == rows or found is None:
             continue
@@ -106,11 +113,12 @@ def _followed(
     shard = shard_number(row.archive) if row.status == "done" and row.operation == "encode" else None
     if index is None or shard is None or shard not in shards:
         return row
-    name = renamed.get((shard, row.name), row.name)
+    archived = escape_name(row.name)
+    name = renamed.get((shard, archived), archived)
     place = index.find(name) if name else None
     if place is None or place.sha256.hex() != row.sha256:
         return None
-    return replace(row, name=name, archive=shard_uri(archive, place.shard))
+    return replace(row, name=unescape_name(name), archive=shard_uri(archive, place.shard))
 
 
 @dataclass(frozen=True)
@@ -181,7 +189,7 @@ def _delete_shards(archive: str, shards: Collection[int], erased: Collection[str
     if erased:
         fence.check()
         clear_own(archive, ROUND)  # no job is under way: what lies there is left over
-    members = {archive_name(name) for name in erased}
+    members = {member_name(name) for name in erased}
     for number, entry in list_shards(archive).items():
         if number in named:
             continue
@@ -192,10 +200,10 @@ def _delete_shards(archive: str, shards: Collection[int], erased: Collection[str
 
 
 def _recorded(archive: str, names: Collection[str]) -> set[str]:
-    """Those of ``names`` that the manifest has a row of."""
+    """Those of ``names``, as they are archived, that the manifest has a row of."""
     rows = (row for uri in read_fragments(archive) for row in read_fragment(uri)) if names else iter(())
-    return {row.name for row in rows if row.name in names}
+    return {archived for row in rows if (archived := escape_name(row.name)) in names}
 
 
 def _has_file(archive: str, name: str) -> bool:
-    return stat_object(join(archive, archive_name(name))) is not None
+    return stat_object(join(archive, member_name(name))) is not None

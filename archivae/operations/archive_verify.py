@@ -17,7 +17,7 @@ from archivae.operations.archive_pack import index_row
 from archivae.operations.codec import FindCodec
 from archivae.operations.compare import level_against
 from archivae.operations.decode import decode_stream
-from archivae.operations.names import archive_name
+from archivae.operations.names import member_name
 from archivae.storage import own_path, read_object, stat_object
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
 from archivae.storage.archive_layout import index_uri, is_archive, list_shards, shard_uri
@@ -78,7 +78,7 @@ def check_picture(archive: str, row: IndexRow, find_codec: FindCodec, original: 
 def read_member(archive: str, row: IndexRow) -> tuple[bytes, list[str]]:
     """A picture's ``.avae`` file out of its shard, and what is wrong around it. An ArchivaeError if it is itself damaged, or
     another's."""
-    head, fill = header(archive_name(row.name), row.length), bytes(padding(row.length))
+    head, fill = header(member_name(row.name), row.length), bytes(padding(row.length))
     span = span_of(archive, row)
     before, data, after = read_framed_span(span, len(head), len(fill))
     check_member(span, before)
@@ -102,7 +102,7 @@ def check_shards(archive: str, rows: Iterable[IndexRow]) -> Iterator[str]:
     """Whether the pictures of the index, in its order, fill their shards without a gap, and each shard ends as it should."""
     ends: dict[int, int] = {}
     for row in rows:
-        start = row.offset - len(header(archive_name(row.name), row.length))
+        start = row.offset - len(header(member_name(row.name), row.length))
         if start != ends.get(row.shard, 0):
             uri = shard_uri(archive, row.shard)
             yield f"{uri}: what lies before {row.name!r} is damaged, or the index lacks it (archivae reindex)"

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archivae.bitstream import Tile
-from archivae.errors import UnknownModelError, UsageError
+from archivae.errors import ModelError, UnknownModelError, UsageError
 from archivae.models import (
     MOST_EFFORT,
     CodecWeights,
@@ -24,6 +24,8 @@ from archivae.models import (
     pick_device,
     shipped_ids,
 )
+from archivae.models.weight_file import DAMAGE
+from archivae.untrusted import shown
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -120,11 +122,17 @@ _kept: dict[tuple[str, str], LocalCodec] = {}
 
 
 def put_on_device(weights: CodecWeights, accelerator: str) -> LocalCodec:
-    """A codec on the device that ``accelerator`` names, in its fastest exact-enough dtype."""
+    """A codec on the device that ``accelerator`` names, in its fastest exact-enough dtype.
+
+    ModelError for weights that do not make one, as those of an archive may be.
+    """
     device = pick_device(accelerator)
-    if isinstance(weights, FamilyWeights):
-        return FamilyCodec(weights, device)
-    return PhotoCodec(weights, device, fastest_dtype(device))
+    try:
+        if isinstance(weights, FamilyWeights):
+            return FamilyCodec(weights, device)
+        return PhotoCodec(weights, device, fastest_dtype(device))
+    except DAMAGE as error:
+        raise ModelError(f"the weights of {shown(weights.name, 200)} make no codec: {shown(error)}") from error
 
 
 def named_codec(model: str, accelerator: str = "auto") -> LocalCodec:

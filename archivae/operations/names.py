@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
+from archivae.errors import UnsafeNameError
 from archivae.images import picture_ending
+from archivae.storage.escaping import escape_name, unescape_name
+from archivae.storage.names import join, own_uri, with_checked_length
 
 ARCHIVE_ENDING = ".avae"
 
 
 def archive_name(name: str) -> str:
-    """``a/b.jpg`` to ``a/b.jpg.avae``."""
-    return name + ARCHIVE_ENDING
+    """What a source's picture is called in an archive.
+
+    >>> archive_name("a/b.jpg"), archive_name("a\\nb.jpg")
+    ('a/b.jpg.avae', 'a%{0a}b.jpg.avae')
+    """
+    return member_name(escape_name(name))
+
+
+def member_name(archived: str) -> str:
+    """``a/b.jpg``, escaped already as the rows of an index are, to ``a/b.jpg.avae``."""
+    return archived + ARCHIVE_ENDING
+
+
+def archived_names(name: str) -> list[str]:
+    """What an archive may call what is asked for as ``name``: a source's name, which comes first, or an archived one.
+
+    >>> archived_names("a/b.jpg"), archived_names("a\\nb.jpg"), archived_names("a%{0a}b.jpg")
+    (['a/b.jpg'], ['a%{0a}b.jpg'], ['a%{25}{0a}b.jpg', 'a%{0a}b.jpg'])
+    """
+    escaped = escape_name(name)
+    with suppress(UnsafeNameError):  # nothing is archived under such a name
+        join("/", name)
+        return [*dict.fromkeys([escaped, name])]
+    return [escaped]
+
+
+def target_uri(folder: str, target: str) -> str:
+    """Where a file called ``target`` is written: ``.avae`` files under that very name, others as `own_uri` says.
+
+    UnsafeNameError for names that could land elsewhere, or are too long.
+    """
+    if target.endswith(ARCHIVE_ENDING):
+        return with_checked_length(join(folder, target))
+    return own_uri(folder, target)
 
 
 def decoded_name(archived: str, ending: str, *, full: bool = False) -> str:
@@ -20,7 +56,7 @@ def decoded_name(archived: str, ending: str, *, full: bool = False) -> str:
     >>> decoded_name("a/b.jpg.avae", ".png"), decoded_name("a/b.jpg.avae", ".png", full=True)
     ('a/b.png', 'a/b.jpg.png')
     """
-    name = archived.removesuffix(ARCHIVE_ENDING)
+    name = _source_name(archived)
     return (name if full else without_ending(name)) + ending
 
 
@@ -31,9 +67,16 @@ def collision_group(archived: str) -> str:
     ('a/b', 'a/b')
     """
     name = archived.removesuffix(ARCHIVE_ENDING)
-    while (shorter := without_ending(name)) != name:
+    while (shorter := without_ending(unescape_name(name))) != name:
         name = shorter
     return name
+
+
+def _source_name(archived: str) -> str:
+    """What an ``.avae`` file's source was called; any other name as it is."""
+    if not archived.endswith(ARCHIVE_ENDING):
+        return archived
+    return unescape_name(archived.removesuffix(ARCHIVE_ENDING))
 
 
 def assign_decoded_names(archived: Collection[str], ending: str) -> dict[str, str]:

@@ -23,17 +23,20 @@ from archivae.operations.archive_verify import (
     require_archive,
     sampled_places,
 )
-from archivae.operations.names import archive_name, assign_decoded_names
+from archivae.operations.names import archive_name, assign_decoded_names, member_name, target_uri
 from archivae.pipeline.options import add_profile_argument, add_verify_arguments
 from archivae.pipeline.quantities import share_of
 from archivae.pipeline.run import new_run
-from archivae.storage import join, own_path, read_fragments, read_manifest, scratch_of, write_object
+from archivae.pipeline.showing import complain, say
+from archivae.storage import own_path, read_fragments, read_manifest, scratch_of, write_object
 from archivae.storage.archive_index import IndexRow
 from archivae.storage.archive_layout import is_archive, list_shards
+from archivae.storage.escaping import unescape_name
 from archivae.storage.lease import leased
 from archivae.storage.names import normal
 from archivae.storage.objects import create_object
 from archivae.storage.threads import map_in_order
+from archivae.untrusted import shown as _shown
 
 GOOD, DAMAGED = 0, 1
 _CHECKED_AT_ONCE = 16
@@ -86,9 +89,9 @@ def _ls(arguments: argparse.Namespace) -> int:
     archive = open_archive(arguments.archive)
     try:
         if sys.stdout.isatty():
-            print("name\tbytes\tsize\tquality")
+            say("name", "bytes", "size", "quality")
         for row in archive.index.rows():
-            print(f"{_shown(row.name)}\t{row.length}\t{row.height}x{row.width}\t{row.quality:g}")
+            say(_shown(row.name), row.length, f"{row.height}x{row.width}", f"{row.quality:g}")
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -99,15 +102,16 @@ def _get(arguments: argparse.Namespace) -> int:
     """Every picture that can be had, and whose file is not there already with other bytes; 1 if one could not."""
     archive = open_archive(arguments.archive, accelerator=arguments.accelerator)
     names = dict.fromkeys(arguments.names)
-    targets = _targets(names, arguments.format)
+    archived = {name: row.name if (row := archive.find(name)) else name for name in names}
+    targets = _targets(archived.values(), arguments.format)
     failed = 0
     for name in names:
         try:
-            _get_one(archive, name, join(arguments.output, targets[name]), arguments)
+            _get_one(archive, name, target_uri(arguments.output, targets[archived[name]]), arguments)
         except KeyError:
-            failed += _complain(f"{_shown(name)}: the archive has no such picture; archivae ls shows what it has")
+            failed += complain(f"{name}: the archive has no such picture; archivae ls shows what it has")
         except ArchivaeError as error:
-            failed += _complain(f"{_shown(name)}: {error}")
+            failed += complain(f"{name}: {error}")
     return DAMAGED if failed else GOOD
 
 
@@ -124,11 +128,12 @@ def _get_one(archive: Archive, name: str, uri: str, arguments: argparse.Namespac
 
 
 def _targets(names: Iterable[str], format: str) -> dict[str, str]:
-    """What each picture's file is called, as decode calls it."""
+    """What each picture's file is called, as decode calls it, by its name in the index."""
+    members = {name: member_name(name) for name in names}
     if format == _AVAE:
-        return {name: archive_name(name) for name in names}
-    decoded = assign_decoded_names([archive_name(name) for name in names], ENDINGS[format])  # type: ignore[index]
-    return {name: decoded[archive_name(name)] for name in names}
+        return members
+    decoded = assign_decoded_names([*members.values()], ENDINGS[format])  # type: ignore[index]
+    return {name: decoded[member] for name, member in members.items()}
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -136,8 +141,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     share = share_of(arguments.sample, "--sample")
     uri = normal(arguments.archive)
     require_archive(uri)
-    damages = sum(map(_complain, _damages(uri, share, arguments)))
-    print(f"{damages} damages" if damages else "all good")
+    damages = sum(map(complain, _damages(uri, share, arguments)))
+    say(f"{damages} damages" if damages else "all good")
     return DAMAGED if damages else GOOD
 
 
@@ -163,7 +168,7 @@ def _damages(uri: str, share: float, arguments: argparse.Namespace) -> Iterator[
 
         yield from chain.from_iterable(map_in_order(check, rows, _CHECKED_AT_ONCE))
         decoded = len(archive) if isinstance(rows, Iterator) else len(rows)
-        print(f"{decoded} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at")
+        say(f"{decoded} of {len(archive)} pictures decoded, all {archive.index.shards} shards looked at")
     except ArchivaeError as error:
         yield str(error)
 
@@ -176,7 +181,12 @@ def _originals(archive: Archive, against: str | None) -> Any:
         row.name: (row.psnr, row.options) for row in read_manifest(archive.uri).values() if row.status == "done"
     }
     folder = normal(against)
-    return lambda name: Original(f"{folder}/{name}", *recorded.get(name, (None,)))
+
+    def original(archived: str) -> Original:
+        name = unescape_name(archived)
+        return Original(f"{folder}/{name}", *recorded.get(name, (None,)))
+
+    return original
 
 
 def _sampled(archive: Archive, share: float) -> Iterator[IndexRow]:
@@ -191,12 +201,12 @@ def _rm(arguments: argparse.Namespace) -> int:
     if not is_archive(archive) and not read_fragments(archive):
         raise UsageError(f"expected an archive at {archive!r}, found neither an index nor a manifest; check the name")
     for name in arguments.names:
-        join(archive, archive_name(name))
+        target_uri(archive, archive_name(name))
     with leased(archive, new_run()) as fence:
         unknown = remove(archive, arguments.names, fence)
     for name in unknown:
-        _complain(f"{_shown(name)}: the archive has no such picture; archivae ls shows what it has")
-    print(f"{len({*arguments.names}) - len(unknown)} pictures removed")
+        complain(f"{name}: the archive has no such picture; archivae ls shows what it has")
+    say(f"{len({*arguments.names}) - len(unknown)} pictures removed")
     return DAMAGED if unknown else GOOD
 
 
@@ -207,16 +217,6 @@ def _reindex(arguments: argparse.Namespace) -> int:
     with leased(archive, new_run()) as fence:
         found = reindex(archive, fence)
         finish_rewrite(archive, fence)
-    failed = sum(map(_complain, found.damage))
-    print(f"{found.pictures} pictures in the index, {failed} damages left out")
+    failed = sum(map(complain, found.damage))
+    say(f"{found.pictures} pictures in the index, {failed} damages left out")
     return DAMAGED if failed else GOOD
-
-
-def _complain(problem: str) -> int:
-    print(f"archivae: {problem}", file=sys.stderr)
-    return 1
-
-
-def _shown(name: str) -> str:
-    """A name as it may go to a terminal: what it would take for a command is spelled out."""
-    return name if name.isprintable() else ascii(name)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from archivae.errors import ArchivaeError, BitstreamError, UsageError
 from archivae.images import READ_WORDS
@@ -56,17 +52,19 @@ from archivae.pipeline.options import (
 from archivae.pipeline.recorded import recorded_row
 from archivae.pipeline.run import DryRun, Submitted, run
 from archivae.pipeline.scheduling import command as scheduling
+from archivae.pipeline.showing import Console, Table, complain, say, start_logging
 from archivae.pipeline.summary import Summary, print_summary
 from archivae.pipeline.watch import keep_watching
 from archivae.storage import read_object
 from archivae.storage.full_disk import is_disk_full
+from archivae.untrusted import shown
 
 GOOD, DEAD_LETTERS, BAD_USAGE = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0 all well, 1 something in the dead letters or damaged, 2 bad usage or no end."""
-    logging.basicConfig(level=logging.ERROR)
+    start_logging()
     parser = build_parser()
     arguments, beam_arguments = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     if arguments.command in _OPERATIONS:
@@ -78,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.beam = beam_arguments
         return _report_errors(arguments.run, arguments)
     if beam_arguments:
-        parser.error(f"unrecognized arguments: {' '.join(beam_arguments)}")
+        parser.error(shown(f"unrecognized arguments: {' '.join(beam_arguments)}"))
     return _report_errors(arguments.run, arguments)
 
 
@@ -168,7 +166,7 @@ def _run_pipeline(argv: list[str]) -> int:
     by_policy = names_policy(argv)
     words = selected_job(argv) if by_policy else argv
     if not words:
-        print("nothing is old enough that is not archived; no job was begun")
+        say("nothing is old enough that is not archived; no job was begun")
         return GOOD
     options = PipelineOptions(words)
     if options.view_as(ArchivaeOptions).operation in FAMILY_OPERATIONS:
@@ -230,9 +228,9 @@ def _inspect(arguments: argparse.Namespace) -> int:
             content = inspect(data)
             contents[file] = content | _recorded(file, content["source_sha256"])
         except BitstreamError as error:
-            print(f"archivae: {file}: {error}", file=sys.stderr)
+            complain(f"{file}: {error}")
     if arguments.json:
-        print(json.dumps(contents, indent=2))
+        say(json.dumps(contents, indent=2))
     else:
         for file, content in contents.items():
             Console().print(file, markup=False, highlight=False, soft_wrap=True)  # never folded: it is to be copied
@@ -245,7 +243,7 @@ def _recorded(file: str, source_sha256: str) -> dict[str, Any]:
     try:
         row = recorded_row(file, source_sha256)
     except ArchivaeError as error:
-        print(f"archivae: {file}: no notes: {error}", file=sys.stderr)
+        complain(f"{file}: no notes: {error}")
         return {}
     return {} if row is None else {"lost": [*row.lost], "changed": [*row.changed], "said": [*row.said]}
 
@@ -253,7 +251,7 @@ def _recorded(file: str, source_sha256: str) -> dict[str, Any]:
 def _contents_table(content: dict[str, Any]) -> Table:
     table = Table(show_header=False)
     for name, value in content.items():
-        table.add_row(name, escape(json.dumps(value) if isinstance(value, dict | list) else str(value)))
+        table.add_row(name, json.dumps(value) if isinstance(value, dict | list) else str(value))
     return table
 
 
@@ -275,10 +273,10 @@ def _report_errors(work, *arguments) -> int:  # type: ignore[no-untyped-def]
     try:
         return int(work(*arguments))
     except ArchivaeError as error:
-        print(f"archivae: {error}", file=sys.stderr)
+        complain(error)
         return BAD_USAGE
     except OSError as error:
         if not is_disk_full(error):
             raise
-        print(f"archivae: {error}: make room on the disk, then run again: what is done is skipped", file=sys.stderr)
+        complain(f"{error}: make room on the disk, then run again: what is done is skipped")
         return BAD_USAGE

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # torch, scipy and matplotlib take seconds to import: `archivae --help` does without them
-    from rich.console import Console
+from archivae.untrusted import shown
 
+if TYPE_CHECKING:  # torch, scipy and matplotlib take seconds to import: `archivae --help` does without them
     from archivae.evaluation import BdRate, Codec, Comparison, Curve, Measurement
     from archivae.evaluation.report import Run
+    from archivae.pipeline.showing import Console
     from archivae.storage import StoredObject
 
 DEFAULT_CODECS = "photo,jpeg,webp,avif-fast"
@@ -63,9 +64,8 @@ def run(args: argparse.Namespace) -> int:
         UsageError: unknown codecs, or no picture that all of them code.
         StorageError: the source cannot be listed or the results not written.
     """
-    from rich.console import Console
-
     from archivae.evaluation import compare, measured_curves, parse_codecs, reference_curves, warm_up
+    from archivae.pipeline.showing import Console
 
     console = Console()
     if console.width < _NARROWEST:
@@ -99,22 +99,22 @@ def _measure_all(args: argparse.Namespace, codecs: Sequence[Codec]) -> Run:
 
     A picture that one codec fails on is left out for all: means over different pictures could not be compared.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from archivae.errors import ArchivaeError, UsageError
     from archivae.evaluation.report import Run
+    from archivae.pipeline.showing import Console
     from archivae.storage import list_source
 
     entries = list(list_source(args.source, exclude=args.out))
     files_each = sum(len(codec.settings) for codec in codecs)
     measurements: list[Measurement] = []
     skipped: dict[str, str] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Files", total=len(entries) * files_each)
         for number, entry in enumerate(entries, start=1):
-            progress.update(task, description=entry.name)
+            progress.update(task, description=shown(entry.name))
             try:
                 measurements += _measure(codecs, entry, lambda: progress.advance(task))
             except ArchivaeError as error:
@@ -155,7 +155,7 @@ def _write(out: str, result: Run, curves: Sequence[Curve], comparisons: Sequence
 
 
 def _print_points(console: Console, result: Run) -> None:
-    from rich.table import Table
+    from archivae.pipeline.showing import Table
 
     measures = ("PSNR dB", "MS-SSIM", "SSIMULACRA 2")
     table = Table("codec", "setting", "bytes", "bpp", *measures, "encode s", "decode s", "fallbacks")
@@ -184,18 +184,17 @@ def _print_points(console: Console, result: Run) -> None:
 
 def _print_bd_rates(console: Console, comparisons: Sequence[Comparison]) -> None:
     """Of our models alone, where there are some: classic codecs against each other are in the JSON."""
-    from rich.table import Table
-
     from archivae.evaluation import contests
+    from archivae.pipeline.showing import Table
 
-    shown = contests([comparison for comparison in comparisons if comparison.codec.ours] or comparisons)
+    chosen = contests([comparison for comparison in comparisons if comparison.codec.ours] or comparisons)
     columns = ("by PSNR", "over dB", "by MS-SSIM", "over dB", "by SSIMULACRA 2", "over", "encode s", "decode s")
     table = Table("codec", "against", "", *columns)
     table.title = "Bytes at equal quality (BD-rate): negative is smaller; seconds are the rival's at 0.5 bpp"
     for column in table.columns[3:]:
         column.justify = "right"
     last = ""
-    for contest in shown:
+    for contest in chosen:
         name = contest.codec.name
         if name != last:
             table.add_section()
@@ -204,7 +203,7 @@ def _print_bd_rates(console: Console, comparisons: Sequence[Comparison]) -> None
         rates = [*_cells(contest.by_psnr), *_cells(contest.by_ms_ssim), *_cells(contest.by_ssimulacra2)]
         table.add_row("", contest.rival, origin, *rates, *_seconds(contest.seconds))
         last = name
-    if shown:
+    if chosen:
         console.print(table)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from archivae.pipeline.showing import Console
 from archivae.transforms.progress import read_tally
 
 _REFRESH_SECONDS = 0.2
@@ -33,7 +33,7 @@ def progress_bar(title: str) -> Iterator[str]:
 
 
 def _paint(title: str, path: Path, finished: threading.Event) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=False) as progress:
         task = progress.add_task(title, total=None)
         while not finished.wait(_REFRESH_SECONDS):

@@ -8,6 +8,7 @@ from archivae.errors import UsageError
 from archivae.images import open_picture
 from archivae.models import DEFAULT_MODEL, ModelName
 from archivae.operations.embed import embed, most_similar
+from archivae.pipeline.showing import say
 from archivae.storage import read_object
 from archivae.storage.vectors import read_embeddings
 from archivae.transforms.models import ModelSource
@@ -35,5 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
         )
     (query,) = embed(model, [open_picture(read_object(arguments.query)).pixels])
     for match in most_similar(known.uris, known.vectors, query, arguments.count):
-        print(f"{match.likeness:.4f}  {match.uri}")
+        say(f"{match.likeness:.4f}  {match.uri}")
     return 0

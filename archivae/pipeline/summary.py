@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from archivae.pipeline.showing import Console, Table
 from archivae.storage import ManifestRow, read_fragment, read_fragments
+from archivae.untrusted import shown
 
 LOSING_ROWS = 10
 """So many pictures are named of which something is lost."""
@@ -111,13 +110,13 @@ def past_tense(operation: str) -> str:
 
 def summary_table(summary: Summary) -> Table:
     """A row a picture and the totals, for `rich`."""
-    title = f"{past_tense(summary.operation)} {escape(summary.file or summary.destination)}"
+    title = f"{past_tense(summary.operation)} {summary.file or summary.destination}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     table.add_column("picture", overflow="fold")
     for name in ("bytes in", "bytes out", "ratio", "bpp", "PSNR dB", _last_column(summary)):
         table.add_column(name, justify="right")
     for row in summary.done[:TABLE_ROWS]:
-        table.add_row(escape(row.name), *_figures([row]), ", ".join(filter(None, (_steps(row), row.coding))))
+        table.add_row(row.name, *_figures([row]), ", ".join(filter(None, (_steps(row), row.coding))))
     if len(summary.done) > TABLE_ROWS:
         table.add_row(f"... and {len(summary.done) - TABLE_ROWS} more")
     if summary.done:
@@ -145,10 +144,10 @@ def summary_lines(summary: Summary) -> list[str]:
     lines = [f"{counts}, {len(summary.failed)} failed, {aside} not pictures"]
     lines.append(f"{summary.seconds:.1f} s, {rate:.2f} pictures/s")
     losing = [row for row in summary.done if row.lost]
-    lines += [f"lost of {row.source}: {', '.join(row.lost)}" for row in losing[:LOSING_ROWS]]
+    lines += [f"lost of {shown(row.source)}: {shown(', '.join(row.lost))}" for row in losing[:LOSING_ROWS]]
     if len(losing) > LOSING_ROWS:
         lines.append(f"... and of {len(losing) - LOSING_ROWS:,} more; all in the manifest")
-    lines += [f"failed: {row.source}: {row.error}" for row in summary.failed[:TABLE_ROWS]]
+    lines += [f"failed: {shown(row.source)}: {shown(row.error)}" for row in summary.failed[:TABLE_ROWS]]
     if summary.allowed is not None:
         lines.append(
             f"ended early: more than the {summary.allowed} failures that --max-failures allows; "

@@ -15,6 +15,7 @@ from archivae.pipeline.training.options import (
     RestorerOptions,
     TrainingOptions,
 )
+from archivae.untrusted import shown
 
 _CODEC = """\
 Train the photo codec on a folder, glob or bucket of pictures. The weight file that comes out is OUT/NAME.safetensors.
@@ -253,7 +254,6 @@ class _Counts(argparse.Action):
         try:
             counts = {name: int(count) for name, count in (text.split("=") for text in values)}
         except ValueError:
-            parser.error(
-                f"argument {self.option_strings[0]}: expected NAME=N such as fine=128, found {' '.join(values)}"
-            )
+            found = shown(" ".join(values))
+            parser.error(f"argument {self.option_strings[0]}: expected NAME=N such as fine=128, found {found}")
         setattr(namespace, self.dest, counts)

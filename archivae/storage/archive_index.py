@@ -19,6 +19,8 @@ import pyarrow.parquet
 from archivae.errors import StorageError
 from archivae.storage.names import scratch_of
 from archivae.storage.objects import stat_object, write_pieces
+from archivae.storage.parquet import Limits, bounded_batches, check_footer, open_parquet
+from archivae.storage.parquet_pages import check_pages
 from archivae.storage.ranged_file import RangedFile
 
 ROW_GROUP_BYTES = 1 << 20
@@ -29,7 +31,8 @@ _ROW_BYTES = 80  # of all columns but the name, with what Parquet adds to each
 _GROUP_OVERHEAD = 16 * 1024  # of the heads of pages, and of compression that gains nothing
 # Of one row group, unpacked; a footer that promises more is none of ours.
 _LARGEST_GROUP = 4 * ROW_GROUP_BYTES
-_LARGEST_FOOTER = 256 << 20
+_GROUP_LIMITS = Limits(rows=ROW_GROUP_BYTES // _ROW_BYTES, size=_LARGEST_GROUP)
+_MOST_SHARDS = 1 << 31  # its column of shard numbers holds no more
 _TAIL = 64 * 1024  # what Arrow reads to find the footer
 _TRAILER = 8  # the footer's length and PAR1
 
@@ -38,7 +41,7 @@ _TRAILER = 8  # the footer's length and PAR1
 class IndexRow:
     """One picture: its source's name, and where in which shard its ``.avae`` file lies."""
 
-    name: str
+    name: str  # escaped as `archivae.storage.escaping` says, where that is needed
     shard: int
     offset: int  # bytes from the shard's begin to the file's
     length: int  # bytes of the file
@@ -97,7 +100,7 @@ class ArchiveIndex:
         with self._explained():
             self._parquet = _open(self._file, found.size)
             metadata = self._parquet.metadata
-            self.shards = int((metadata.metadata or {})[_SHARDS_KEY])
+            self.shards = _shard_count((metadata.metadata or {})[_SHARDS_KEY])
             groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
             self._spans = [_span(group) for group in groups]
             self._firsts = [_first_name(group) for group in groups]
@@ -121,6 +124,16 @@ class ArchiveIndex:
             yield from self.read_group(group)
 
     @property
+    def first_name(self) -> str:
+        """The first name in an index that is not empty."""
+        return self._firsts[0]
+
+    @property
+    def last_name(self) -> str:
+        """The last name in an index that is not empty."""
+        return self.read_group(self.groups - 1)[-1].name
+
+    @property
     def groups(self) -> int:
         """How many row groups there are."""
         return len(self._spans)
@@ -134,8 +147,13 @@ class ArchiveIndex:
     def read_group(self, group: int) -> list[IndexRow]:
         """The rows of one row group."""
         with self._explained():
-            self._file.fetch(*self._spans[group])  # in one request, where Arrow would make one a column
-            table = self._parquet.read_row_group(group, use_threads=False).select(_SCHEMA.names).cast(_SCHEMA)
+            start, length = self._spans[group]
+            data = self._file.fetch(start, length)  # in one request, where Arrow would make one a column
+            check_pages(data, start, self._parquet.metadata.row_group(group), _LARGEST_GROUP, _SCHEMA.names)
+            batches = self._parquet.iter_batches(row_groups=[group], columns=_SCHEMA.names, use_threads=False)
+            table = (
+                pa.Table.from_batches([*bounded_batches(batches, _GROUP_LIMITS)]).select(_SCHEMA.names).cast(_SCHEMA)
+            )
             return [IndexRow(**row) for row in table.to_pylist()]
 
     def _explained(self) -> _Explained:
@@ -163,22 +181,32 @@ def _open(file: RangedFile, size: int) -> pyarrow.parquet.ParquetFile:
     """The footer is as large as the file says: looked at before anything is allocated, and fetched at once."""
     trailer = file.fetch(max(0, size - _TAIL), min(size, _TAIL))[-_TRAILER:]
     footer = int.from_bytes(trailer[:4], "little") + _TRAILER
-    if trailer[4:] != b"PAR1" or footer > min(size, _LARGEST_FOOTER):
+    if trailer[4:] != b"PAR1" or footer > size:
         raise ValueError("no Parquet footer")
+    check_footer(footer, size)
     file.fetch(size - max(footer, min(size, _TAIL)), max(footer, min(size, _TAIL)))
-    return pyarrow.parquet.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
+    return open_parquet(file)
 
 
 def _span(group: Any) -> tuple[int, int]:
     """Offset and length of a row group in its file."""
     if group.total_byte_size > _LARGEST_GROUP:
         raise ValueError(f"a row group of {group.total_byte_size} bytes")
+    if not 0 < group.num_rows <= _GROUP_LIMITS.rows:
+        raise ValueError(f"a row group of {group.num_rows} rows")
     columns = [group.column(number) for number in range(group.num_columns)]
     start = min(column.data_page_offset for column in columns)
     end = max(column.data_page_offset + column.total_compressed_size for column in columns)
     if not 0 < start <= end or end - start > _LARGEST_GROUP:
         raise ValueError(f"a row group from byte {start} to {end}")
     return start, end - start
+
+
+def _shard_count(text: bytes) -> int:
+    count = int(text)
+    if not 0 <= count <= _MOST_SHARDS:
+        raise ValueError(f"{count} shards")
+    return count
 
 
 def _first_name(group: Any) -> str:

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -26,11 +27,14 @@ from archivae.storage.archive_layout import (
     plan_uri,
     shard_plan_uri,
 )
+from archivae.storage.escaping import spell_text, unspell_text
 from archivae.storage.fence import Fence, create_fenced, replace_fenced
 from archivae.storage.objects import clear_own, delete_if, read_object, stat_object
 from archivae.storage.parquet import read_parquet
 from archivae.storage.store import Span, StoredObject
+from archivae.untrusted import load_json
 
+_MOST_OF_A_ROUND = 10**9 - 1  # the digits that a shard's number may have
 _PLACE = [("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.uint32())]
 _SPAN = pa.struct([*_PLACE, ("fingerprint", pa.string())])
 _SCHEMA = pa.schema(
@@ -88,8 +92,8 @@ def read_shard_plan(archive: str, shard: int) -> list[StoredObject]:
     uri = shard_plan_uri(archive, shard)
     data = read_object(uri)
     try:
-        table = read_parquet(data).select(_SCHEMA.names).cast(_SCHEMA)
-        return [StoredObject(**{**row, "span": row["span"] and Span(**row["span"])}) for row in table.to_pylist()]
+        table = read_parquet(data, columns=_SCHEMA.names).select(_SCHEMA.names).cast(_SCHEMA)
+        return [_planned(row) for row in table.to_pylist()]
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise _not_a_plan(uri, error) from error
 
@@ -101,8 +105,8 @@ def read_round(archive: str) -> Round | None:
         return None
     data = read_object(uri)
     try:
-        return Round(**json.loads(data))
-    except (TypeError, ValueError) as error:
+        return _round(load_json(data))
+    except (TypeError, ValueError, AttributeError) as error:
         raise _not_a_plan(uri, error) from error
 
 
@@ -158,15 +162,39 @@ def _write_new(fence: Fence, uri: str, data: bytes) -> None:
         raise StorageError(f"{uri!r} is there with another plan, of something that holds no lease; run again")
 
 
+def _round(content: Any) -> Round:
+    """ValueError or TypeError for what `_round_text` never wrote."""
+    plan = Round(**content)
+    numbers = (plan.first, plan.count, plan.members)
+    if any(type(number) is not int or not 0 <= number <= _MOST_OF_A_ROUND for number in numbers):
+        raise ValueError(f"a round of {plan.count!r} shards from {plan.first!r} with {plan.members!r} members")
+    if not (isinstance(plan.source, str) and isinstance(plan.options, str) and isinstance(plan.done, bool)):
+        raise ValueError("a round without its source or options")
+    return plan
+
+
 def _round_text(plan: Round) -> bytes:
     return json.dumps(asdict(plan), sort_keys=True).encode("ascii")
 
 
 def _shard_plan(objects: Sequence[StoredObject]) -> bytes:
-    rows = [asdict(found) for found in objects]  # of members of packs, whose tars are others': no member's name
+    rows = [
+        _encodable(asdict(found)) for found in objects
+    ]  # of members of packs, whose tars are others': no member's name
     sink = io.BytesIO()
     pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
     return sink.getvalue()
+
+
+def _encodable(row: dict[str, Any]) -> dict[str, Any]:
+    """With names that are no UTF-8 spelled out: Parquet holds no others."""
+    span = row["span"] and {**row["span"], "uri": spell_text(row["span"]["uri"])}
+    return {**row, "uri": spell_text(row["uri"]), "name": spell_text(row["name"]), "span": span}
+
+
+def _planned(row: dict[str, Any]) -> StoredObject:
+    span = row["span"] and Span(**{**row["span"], "uri": unspell_text(row["span"]["uri"])})
+    return StoredObject(**{**row, "uri": unspell_text(row["uri"]), "name": unspell_text(row["name"]), "span": span})
 
 
 def _not_a_plan(uri: str, error: Exception) -> StorageError:

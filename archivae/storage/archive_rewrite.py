@@ -12,6 +12,7 @@ from archivae.storage.archive_layout import REWRITE
 from archivae.storage.fence import Fence, write_fenced
 from archivae.storage.names import own_path
 from archivae.storage.objects import delete_if, read_object, stat_object
+from archivae.untrusted import load_json, shown
 
 _LARGEST = 1 << 30
 
@@ -28,8 +29,8 @@ class Taken:
 class Rewrite:
     """``taken`` leave their shards, which are written anew under numbers from ``first`` on.
 
-    ``erased``: names of which nothing stays, in no index, file or manifest. Without them, a picture is taken once the index
-    has a newer one of its name.
+    ``erased``: names, as they are archived, of which nothing stays in index, files or manifest. Without them, a picture is
+    taken once the index has a newer one of its name.
     """
 
     first: int
@@ -49,13 +50,13 @@ def read_rewrite(archive: str) -> tuple[Rewrite, str] | None:
     if found is None:
         return None
     try:
-        content = json.loads(read_object(uri, limit=_LARGEST))
+        content = load_json(read_object(uri, limit=_LARGEST), largest=_LARGEST)
         taken = tuple(Taken(_row(each["row"]), str(each["renamed"])) for each in content["taken"])
         return Rewrite(int(content["first"]), taken, tuple(map(str, content["erased"]))), found.fingerprint
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StorageError(
             f"expected {uri!r} to say what is being taken out of the archive, found something else or a damaged file "
-            f"({error}); delete it, and give archivae rm its names again"
+            f"({shown(error)}); delete it, and give archivae rm its names again"
         ) from error
 
 
@@ -74,4 +75,8 @@ def _plain(rewrite: Rewrite) -> dict[str, Any]:
 
 
 def _row(content: dict[str, Any]) -> IndexRow:
-    return IndexRow(**{**content, "sha256": bytes.fromhex(content["sha256"])})
+    row = IndexRow(**{**content, "sha256": bytes.fromhex(content["sha256"])})
+    numbers = (row.shard, row.offset, row.length, row.height, row.width, row.crc)
+    if not isinstance(row.name, str) or any(type(number) is not int or number < 0 for number in numbers):
+        raise TypeError("a row that no index has")
+    return row

@@ -11,6 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 from archivae.errors import StorageError
 from archivae.storage.names import is_below
 from archivae.storage.store import StoredObject, too_large
+from archivae.untrusted import shown_cause
 
 
 def stat(uri: str) -> StoredObject | None:
@@ -105,4 +106,6 @@ def _explained(verb: str, uri: str) -> Iterator[None]:
     try:
         yield
     except (BeamIOError, ImportError, OSError, ValueError) as error:
-        raise StorageError(f"cannot {verb} {uri!r}: {error}; check the name and that Beam knows the scheme") from error
+        raise StorageError(
+            f"cannot {verb} {uri!r}: {error}; check the name and that Beam knows the scheme"
+        ) from shown_cause(error)

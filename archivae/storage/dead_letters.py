@@ -7,10 +7,12 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from archivae.errors import StorageError, UsageError
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import read_object, store_of, write_object
+from archivae.untrusted import load_json
 
 _PREFIX = "dead-letters-"
 _SUFFIX = ".jsonl"
@@ -67,8 +69,15 @@ def _line(letter: DeadLetter) -> bytes:
 
 def _letter(uri: str, number: int, line: bytes) -> DeadLetter:
     try:
-        return DeadLetter(**json.loads(line))
+        return _parsed(load_json(line))
     except (TypeError, ValueError) as error:
         raise StorageError(
             f"expected line {number} of {uri!r} to be a dead letter, found {line[:80]!r}; move the file elsewhere"
         ) from error
+
+
+def _parsed(content: Any) -> DeadLetter:
+    letter = DeadLetter(**content)
+    if not all(isinstance(value, str) for value in asdict(letter).values()):
+        raise TypeError("a letter with something else than texts in it")
+    return letter

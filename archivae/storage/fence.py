@@ -6,7 +6,6 @@ still has the job's token, and says of what it found before that which version i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from archivae.storage.objects import (
     write_if,
     write_pieces_if,
 )
+from archivae.untrusted import load_json
 
 LEASE = "lease.json"
 LARGEST_LEASE = 64 * 1024
@@ -53,12 +53,12 @@ def lease_token(destination: str) -> str | None:
     if found is None or found.size > LARGEST_LEASE:
         return None
     try:
-        token = json.loads(read_object(uri, limit=LARGEST_LEASE))["run"]
+        token = load_json(read_object(uri, limit=LARGEST_LEASE))["run"]
     except StorageError:
         if stat_object(uri) is None:  # given back just now
             return None
         raise
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError):
         return None
     return token if isinstance(token, str) else None
 

@@ -35,6 +35,7 @@ from archivae.errors import StorageError, UsageError
 from archivae.storage.names import is_below
 from archivae.storage.store import StoredObject, too_large
 from archivae.storage.threads import map_in_order
+from archivae.untrusted import shown_cause
 
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _WRITE_TRIES = 5
@@ -103,8 +104,8 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
     What arrives damaged is read again, three times in all.
     """
     bucket, key = split_object(uri)
-    blob = client().bucket(bucket).blob(key, generation=generation)
     with explained("read", uri):
+        blob = client().bucket(bucket).blob(key, generation=generation)
         for _ in range(_READ_TRIES - 1):
             with suppress(DataCorruption):
                 return _download(blob, uri, limit)
@@ -310,17 +311,19 @@ def explained(verb: str, uri: str) -> Iterator[None]:
         raise StorageError(
             f"cannot {verb} {uri!r}: no valid Google Cloud credentials ({type(error).__name__}); run "
             f"`gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a key file"
-        ) from error
+        ) from shown_cause(error)
     except NotFound as error:
         raise StorageError(
             f"cannot {verb} {uri!r}: there is no such object or bucket, or it has changed since it was listed; "
             f"check the name, or run again"
-        ) from error
+        ) from shown_cause(error)
     except Forbidden as error:
         raise StorageError(
             f"cannot {verb} {uri!r}: the account in use may not; grant it Storage Object User on the bucket"
-        ) from error
+        ) from shown_cause(error)
     except DataCorruption as error:
-        raise StorageError(f"cannot {verb} {uri!r}: what arrived does not match its CRC-32C; run again") from error
+        raise StorageError(
+            f"cannot {verb} {uri!r}: what arrived does not match its CRC-32C; run again"
+        ) from shown_cause(error)
     except (GoogleAPIError, InvalidResponse, requests.RequestException) as error:
-        raise StorageError(f"cannot {verb} {uri!r}: {error}; check the network, then run again") from error
+        raise StorageError(f"cannot {verb} {uri!r}: {error}; check the network, then run again") from shown_cause(error)

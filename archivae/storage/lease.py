@@ -20,6 +20,7 @@ from archivae.storage.fence import LARGEST_LEASE, LEASE, Fence, lease_token
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import delete_if, read_object, stat_object, write_if
 from archivae.storage.store import StoredObject
+from archivae.untrusted import load_json, shown
 
 NAME = LEASE
 RENEWED_EVERY = 30.0
@@ -140,7 +141,10 @@ class _Lease:
             return
         age = time.time() - found.written
         if other.is_alive or -CLOCKS_DIFFER <= age < EXPIRES_AFTER:
-            raise self._refusal(f"the job {other.run} (process {other.process} of {other.host}, seen {age:.0f} s ago)")
+            raise self._refusal(
+                f"the job {shown(other.run, 200)} (process {other.process} of {shown(other.host, 200)}, "
+                f"seen {age:.0f} s ago)"
+            )
 
     def _found(self) -> str | None:
         found = stat_object(self._uri)
@@ -160,11 +164,12 @@ class _Lease:
 def _parsed(data: bytes) -> Holder | None:
     """Who holds a lease; None for a damaged one."""
     try:
-        holder = Holder(**json.loads(data))
-    except (TypeError, ValueError, RecursionError):
+        holder = Holder(**load_json(data))
+    except (TypeError, ValueError):
         return None
-    texts = isinstance(holder.run, str) and isinstance(holder.host, str) and isinstance(holder.started, str)
-    return holder if texts and holder.run and type(holder.process) is int else None
+    texts, numbers = (holder.run, holder.host, holder.started), (holder.process, holder.renewals)
+    sound = all(isinstance(text, str) for text in texts) and all(type(n) is int and n >= 0 for n in numbers)
+    return holder if sound and holder.run else None
 
 
 def _host() -> str:

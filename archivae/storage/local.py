@@ -15,7 +15,7 @@ from pathlib import Path
 
 from archivae.errors import DiskFullError, StorageError
 from archivae.storage.full_disk import is_disk_full
-from archivae.storage.names import normal, scheme_of, scratch_of
+from archivae.storage.names import OWN_FOLDER, normal, scheme_of, scratch_of
 from archivae.storage.store import MISSING, StoredObject, too_large, unreadable, why_unreadable
 
 _SCRATCH_SUFFIX = ".tmp"
@@ -115,6 +115,7 @@ def write_pieces_if(uri: str, pieces: Iterable[bytes], expected: str | None, scr
 def delete(uri: str) -> None:
     """Delete one file; nothing if it is not there."""
     path = normal(uri)
+    check_no_links(path)
     with explained("delete", path), suppress(FileNotFoundError):
         os.unlink(path)
 
@@ -132,9 +133,26 @@ def delete_if(uri: str, expected: str) -> bool:
 
 def clear(folder: str) -> None:
     """Delete a folder with all that is in it; links in it are deleted, not followed."""
-    path = normal(folder)
+    path = normal(folder).rstrip("/")
+    check_no_links(path)
     with explained("delete", path), suppress(FileNotFoundError):
-        shutil.rmtree(path)
+        if os.path.islink(path):
+            os.unlink(path)
+        else:
+            shutil.rmtree(path)
+
+
+def check_no_links(path: str) -> None:
+    """StorageError where a folder above ``path``, from ``_archivae`` on, is a link: what lies behind is not ours to remove."""
+    parts = path.split("/")
+    first = parts.index(OWN_FOLDER) if OWN_FOLDER in parts else len(parts)
+    for count in range(first + 1, len(parts)):
+        folder = "/".join(parts[:count])
+        if os.path.islink(folder):
+            raise StorageError(
+                f"cannot remove {path!r}: {folder!r} is a link, and links are not followed when something is removed; "
+                "put a folder in its place"
+            )
 
 
 def remove_stale_scratch(destination: str, age: float = _STALE_SECONDS) -> int:
@@ -145,6 +163,8 @@ def remove_stale_scratch(destination: str, age: float = _STALE_SECONDS) -> int:
     """
     if scheme_of(destination) or not os.path.isdir(folder := scratch_of(destination)):
         return 0
+    if os.path.islink(folder) or os.path.islink(os.path.dirname(folder)):
+        return 0  # what lies behind a link is not ours to tidy
     oldest, removed = time.time() - age, 0
     with explained("tidy", folder), os.scandir(folder) as entries:
         for entry in entries:

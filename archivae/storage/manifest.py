@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from archivae.errors import StorageError, UsageError
+from archivae.storage.escaping import spell_text, unspell_text
 from archivae.storage.names import own_path, scratch_of
 from archivae.storage.objects import read_object, store_of, write_object
-from archivae.storage.parquet import read_parquet
+from archivae.storage.parquet import Limits, read_parquet
 from archivae.storage.threads import map_in_order
 
 Status = Literal["done", "failed", "not-a-picture"]
@@ -24,10 +25,13 @@ Coding = Literal["learned", "lossless", "original", ""]
 Operation = Literal["encode", "decode", "restore", "verify", "generate", "embed", "transform"]
 
 _ALLOWED = {"status": get_args(Status), "coding": get_args(Coding), "operation": get_args(Operation)}
+_NAMES = ("source", "name", "archive")
 _LISTS = ("tasks", "strengths", "lost", "changed", "said")
 _OLDER_LOST = "notes"  # of rows that knew no kinds of them: any may be of what is lost
 _FOLDER = "manifest"
 _SUFFIX = ".parquet"
+_LIMITS = Limits(rows=20_000, size=64 << 20)
+"""Of one fragment: a bundle writes a thousand rows at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,7 @@ def read_fragment(uri: str) -> list[ManifestRow]:
     """The rows of one fragment. StorageError if it is torn, or no fragment of ours."""
     data = read_object(uri)
     try:
-        table = _with_lists(read_parquet(data))
+        table = _with_lists(read_parquet(data, limits=_LIMITS, columns=(*SCHEMA.names, _OLDER_LOST)))
         return _rows(table.select(SCHEMA.names).cast(SCHEMA))
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, UsageError) as error:
         raise StorageError(
@@ -165,8 +169,12 @@ def keep_newest(newest: dict[str, ManifestRow], rows: Iterable[ManifestRow]) -> 
 
 
 def _encodable(row: ManifestRow) -> dict[str, Any]:
-    """Lone surrogates, from file names that are no UTF-8, spelled out: one such name must not lose a bundle's rows."""
-    return {key: _escaped(value) for key, value in asdict(row).items()}
+    """What is no Unicode, from file names that are no UTF-8, spelled out: one such name must not lose a bundle's rows.
+
+    Names and URIs are spelled so that they come back.
+    """
+    spelled = {name: spell_text(getattr(row, name)) for name in _NAMES}
+    return {key: _escaped(value) for key, value in asdict(row).items()} | spelled
 
 
 def _escaped(value: Any) -> Any:
@@ -179,7 +187,12 @@ def _rows(table: pa.Table) -> list[ManifestRow]:
     empty = [name for name in table.column_names if table.column(name).null_count]
     if empty:
         raise ValueError(f"empty values in {', '.join(empty)}")
-    return [ManifestRow(**row | {name: tuple(row[name]) for name in _LISTS}) for row in table.to_pylist()]
+    return [_row(row) for row in table.to_pylist()]
+
+
+def _row(found: dict[str, Any]) -> ManifestRow:
+    lists = {name: tuple(found[name]) for name in _LISTS}
+    return ManifestRow(**found | lists | {name: unspell_text(found[name]) for name in _NAMES})
 
 
 def _with_lists(table: pa.Table) -> pa.Table:

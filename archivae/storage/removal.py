@@ -13,7 +13,8 @@ from typing import Protocol
 
 from archivae.errors import StorageError, UnsafeNameError
 from archivae.storage import gcs_removal, local_removal
-from archivae.storage.names import is_below, own_path, scheme_of
+from archivae.storage.escaping import escape_name, unescape_name
+from archivae.storage.names import can_hold, is_below, own_path, scheme_of
 
 QUARANTINE = "quarantine"
 
@@ -40,8 +41,8 @@ class Known:
 
 def place_aside(root: str, sha256: str, name: str) -> str:
     """Where the object ``name`` of the folder ``root`` is set aside. It depends on the content, not on the run: where
-    deleting is not allowed, no run leaves another copy. UnsafeNameError for a name that no storage keeps as it is."""
-    return own_path(root, f"{QUARANTINE}/{sha256[:_DIGITS]}/{name}")
+    deleting is not allowed, no run leaves another copy. UnsafeNameError for a name that could lead elsewhere."""
+    return own_path(root, f"{QUARANTINE}/{sha256[:_DIGITS]}/{escape_name(name)}")
 
 
 def set_aside(known: Known) -> None:
@@ -77,9 +78,11 @@ def list_aside(root: str) -> Iterator[tuple[str, str]]:
     """All that lies aside under the folder ``root``: the first digits of its SHA-256, and its name in that folder."""
     folder = own_path(root, QUARANTINE)
     for name in _store(root).names_below(root, folder):
-        digest, _, original = name.partition("/")
+        digest, _, escaped = name.partition("/")
+        original = unescape_name(escaped)
         with suppress(UnsafeNameError):  # nothing that was set aside has such a name
-            if len(digest) == _DIGITS and place_aside(root, digest, original) == f"{folder}/{name}":
+            lies_there = len(digest) == _DIGITS and place_aside(root, digest, original) == f"{folder}/{name}"
+            if lies_there and can_hold(scheme_of(root), original):
                 yield digest, original
 
 

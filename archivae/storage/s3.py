@@ -33,6 +33,7 @@ from archivae.errors import StorageError, UsageError
 from archivae.storage.names import is_below
 from archivae.storage.store import StoredObject, too_large
 from archivae.storage.threads import map_in_order
+from archivae.untrusted import shown_cause
 
 _PART_BYTES = 8 << 20
 _WRITE_TRIES = 3
@@ -327,10 +328,10 @@ def _explained(verb: str, uri: str) -> Iterator[None]:
         reason = "there is no such object or bucket" if error.code == _NOT_THERE else str(error)
         raise StorageError(
             f"cannot {verb} {uri!r}: {reason}; check the name, the credentials and the network"
-        ) from error
+        ) from shown_cause(error)
     except (BotoCoreError, ClientError) as error:
         raise StorageError(
             f"cannot {verb} {uri!r}: {error}; check the name, the credentials and the network"
-        ) from error
+        ) from shown_cause(error)
     except OSError as error:
-        raise StorageError(f"cannot {verb} {uri!r}: {error}; check the network, then run again") from error
+        raise StorageError(f"cannot {verb} {uri!r}: {error}; check the network, then run again") from shown_cause(error)

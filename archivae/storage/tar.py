@@ -20,6 +20,9 @@ _NAME_FIELD = 100
 _EXTENSIONS = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
 # Names are at most 1,024 bytes in a bucket, 4,096 on a disk.
 _LARGEST_EXTENSION = 64 * 1024
+# One of the whole file's, one of the member's, and GNU's two for a long name and a long link. A file of nothing but
+# extended headers would otherwise be read again and again from each of them on.
+_MOST_EXTENSIONS = 4
 
 Read = Callable[[int, int], bytes]
 """From an offset and a length to the bytes there, fewer at the end."""
@@ -113,7 +116,7 @@ def _stand_in(name: str) -> str:
 def _headers(read: Read, start: int) -> bytes:
     """The header at ``start``, with the extended ones before it and what they hold."""
     headers = b""
-    while True:
+    for _ in range(_MOST_EXTENSIONS + 1):
         block = read(start + len(headers), BLOCK)
         info = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
         headers += block
@@ -123,3 +126,4 @@ def _headers(read: Read, start: int) -> bytes:
             raise tarfile.HeaderError(f"an extended header of {info.size} bytes")
         length = info.size + padding(info.size)
         headers += read(start + len(headers), length)
+    raise tarfile.HeaderError(f"more than {_MOST_EXTENSIONS} extended headers")

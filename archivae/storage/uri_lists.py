@@ -12,12 +12,14 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from archivae.errors import UsageError
+from archivae.storage.escaping import spell_text, unspell_text
 from archivae.storage.names import normal, scheme_of
 from archivae.storage.objects import read_object, write_object
 from archivae.storage.parquet import read_parquet
 
 _COLUMN = "uri"
 _NAMES = "name"
+_SPELLED = b"archivae.spelled"  # names that are no UTF-8 are spelled as `archivae.storage.escaping` says
 _TEXT = (".txt", ".lst")
 _TABLES = (".csv", ".parquet")
 
@@ -42,16 +44,18 @@ def read_given_names(uri: str) -> dict[str, str]:
     """The names that a ``.parquet`` list gives its objects in a column ``name``, by URI; none for any other list."""
     if _suffix(uri) != ".parquet":
         return {}
-    table = _read_table(".parquet", read_object(uri))
-    if not {_COLUMN, _NAMES} <= {*table.column_names}:
+    table = _table(uri, read_object(uri))
+    if not all(_is_only_text(table, name) for name in (_COLUMN, _NAMES)):
         return {}
-    return dict(zip(table.column(_COLUMN).to_pylist(), table.column(_NAMES).to_pylist(), strict=True))
+    return dict(zip(_values(uri, table, _COLUMN), _values(uri, table, _NAMES), strict=True))
 
 
 def write_uri_list(uri: str, names: Mapping[str, str], scratch: str) -> None:
     """Write a ``.parquet`` list of the objects that are the keys of ``names``, each with its name."""
     sink = io.BytesIO()
-    table = pa.table({_COLUMN: pa.array(list(names), pa.string()), _NAMES: pa.array(list(names.values()), pa.string())})
+    columns = {_COLUMN: [*names], _NAMES: [*names.values()]}
+    table = pa.table({column: pa.array(map(spell_text, texts), pa.string()) for column, texts in columns.items()})
+    table = table.replace_schema_metadata({_SPELLED: b"1"})
     pa.parquet.write_table(table, sink, compression="zstd")
     write_object(uri, sink.getvalue(), scratch=scratch)
 
@@ -77,10 +81,7 @@ def _lines(uri: str, data: bytes) -> list[str]:
 
 
 def _column(uri: str, data: bytes) -> list[str]:
-    try:
-        table = _read_table(_suffix(uri), data)
-    except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"expected {uri!r} to be a readable {_suffix(uri)} table of URIs, found: {error}") from error
+    table = _table(uri, data)
     strings = [field.name for field in table.schema if _is_text(field.type)]
     name = _COLUMN if _COLUMN in strings else next(iter(strings), None)
     if name is None or (_COLUMN in table.column_names and name != _COLUMN):
@@ -89,7 +90,30 @@ def _column(uri: str, data: bytes) -> list[str]:
         )
     if _suffix(uri) == ".csv" and ("/" in name or PurePosixPath(name).suffix):
         raise UsageError(f"expected {uri!r} to begin with its columns' names, found {name!r}; put {_COLUMN!r} above it")
-    return [value for value in table.column(name).to_pylist() if value]
+    if not _is_only_text(table, name):
+        raise UsageError(f"expected {uri!r} to have one column {name!r}, found several; leave one")
+    return [value for value in _values(uri, table, name) if value]
+
+
+def _is_only_text(table: pa.Table, name: str) -> bool:
+    return table.column_names.count(name) == 1 and _is_text(table.schema.field(name).type)
+
+
+def _values(uri: str, table: pa.Table, name: str) -> list[str]:
+    try:
+        values = table.column(name).to_pylist()
+        return (
+            [value and unspell_text(value) for value in values] if _SPELLED in (table.schema.metadata or {}) else values
+        )
+    except UnicodeDecodeError as error:
+        raise UsageError(f"expected {uri!r} to list URIs in UTF-8, found other bytes: {error}") from error
+
+
+def _table(uri: str, data: bytes) -> pa.Table:
+    try:
+        return _read_table(_suffix(uri), data)
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
+        raise UsageError(f"expected {uri!r} to be a readable {_suffix(uri)} table of URIs, found: {error}") from error
 
 
 def _read_table(suffix: str, data: bytes) -> pa.Table:

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from archivae.errors import StorageError
+from archivae.storage.escaping import spell_text, unspell_text
 from archivae.storage.fence import Fence
 from archivae.storage.names import join, normal, own_path, scratch_of
 from archivae.storage.objects import read_object, stat_object, store_of, write_object
@@ -130,7 +131,7 @@ class _Row(NamedTuple):
 def _columns(uris: Sequence[str], vectors: Vectors) -> dict[str, pa.Array]:
     flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
     lists = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]).cast(pa.list_(pa.float32()))
-    return {"uri": pa.array(list(uris), pa.string()), "vector": lists}
+    return {"uri": pa.array(list(map(spell_text, uris)), pa.string()), "vector": lists}
 
 
 def _file(columns: dict[str, pa.Array], model: str) -> bytes:
@@ -143,12 +144,12 @@ def _file(columns: dict[str, pa.Array], model: str) -> bytes:
 def _rows(uri: str) -> list[_Row]:
     data = read_object(uri)
     try:
-        table = read_parquet(data)
+        table = read_parquet(data, columns=("uri", "vector", "written"))
         model = table.schema.metadata[MODEL].decode("ascii")
         vectors = [np.asarray(vector.values.to_numpy(zero_copy_only=False), np.float32) for vector in table["vector"]]
         written = table["written"].to_pylist() if "written" in table.column_names else [0.0] * len(vectors)
-        uris = table["uri"].to_pylist()
-    except (pa.ArrowException, OSError, KeyError, AttributeError, TypeError, UnicodeError) as error:
+        uris = [unspell_text(uri) for uri in table["uri"].to_pylist()]
+    except (pa.ArrowException, OSError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise StorageError(
             f"expected {uri!r} to hold vectors, found something else or a damaged file: {error}"
         ) from error

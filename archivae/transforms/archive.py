@@ -15,11 +15,12 @@ from archivae.operations.names import ARCHIVE_ENDING
 from archivae.storage import ManifestRow
 from archivae.storage.archive_layout import members_folder, shard_number
 from archivae.storage.archive_plan import Round, is_packed, read_shard_plan
+from archivae.storage.escaping import escape_name
 from archivae.storage.fence import Fence
 from archivae.storage.objects import store_of
 from archivae.transforms.failures import is_stopped
 from archivae.transforms.item import Item
-from archivae.transforms.plan import Group, Job, ReadRows, settle
+from archivae.transforms.plan import Group, Job, ReadRows, as_key, from_key, settle
 from archivae.transforms.progress import PLANNED, tally
 
 
@@ -86,20 +87,20 @@ def _round_of(job: Job) -> Round:
     return job.shards
 
 
-def _planned(shard: int, destination: str) -> Iterator[tuple[str, tuple[int, Any]]]:
+def _planned(shard: int, destination: str) -> Iterator[tuple[bytes, tuple[int, Any]]]:
     for source in read_shard_plan(destination, shard):
-        yield source.name, (shard, source)
+        yield as_key(escape_name(source.name)), (shard, source)
 
 
-def _finished(shard: int, destination: str) -> Iterator[tuple[str, str]]:
+def _finished(shard: int, destination: str) -> Iterator[tuple[bytes, bytes]]:
     folder = members_folder(destination, shard)
     for entry in store_of(folder).walk(folder):
-        yield entry.name.removesuffix(ARCHIVE_ENDING), entry.name
+        yield as_key(entry.name.removesuffix(ARCHIVE_ENDING)), as_key(entry.name)
 
 
-def _settle_member(joined: tuple[str, dict[str, Iterable[Any]]], job: Job) -> Iterator[Item]:
+def _settle_member(joined: tuple[bytes, dict[str, Iterable[Any]]], job: Job) -> Iterator[Item]:
     _, parts = joined
-    rows, outputs = tuple(parts["rows"]), frozenset(parts["outputs"])
+    rows, outputs = tuple(parts["rows"]), frozenset(map(from_key, parts["outputs"]))
     for shard, source in parts["sources"]:
         place = replace(job, destination=members_folder(job.destination, shard))
         for item in settle(Group((source,), rows, outputs), place):
@@ -109,13 +110,13 @@ def _settle_member(joined: tuple[str, dict[str, Iterable[Any]]], job: Job) -> It
 
 def _kept_member(item: Item) -> Iterator[tuple[int, str]]:
     if item.status == "skipped" and item.kept and item.shard is not None:
-        yield item.shard, item.source.name
+        yield item.shard, escape_name(item.source.name)
 
 
 def _written_member(row: ManifestRow) -> Iterator[tuple[int, str]]:
     shard = shard_number(row.archive)
     if row.status == "done" and shard is not None:
-        yield shard, row.name
+        yield shard, escape_name(row.name)
 
 
 def _is_whole(what: object, job: Job) -> bool:

@@ -10,16 +10,9 @@ from archivae.errors import DiskFullError
 from archivae.images.notes import NO_NOTES, Notes
 from archivae.storage import StoredObject
 from archivae.storage.full_disk import is_disk_full
+from archivae.untrusted import shown
 
 Status = Literal["going", "failed", "not-a-picture", "skipped"]
-
-
-def spelled_out(name: str) -> str:
-    """``name`` with what is no Unicode in it, from file names that are not UTF-8, as ``\\udcff``: Beam carries no other.
-
-    A name with a backslash is refused as unsafe, so such an object ends as a failure with that reason.
-    """
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,7 @@ class Item:
             raise error
         if is_disk_full(error):
             raise DiskFullError(f"no space left on a disk while working on {self.source.uri}: {error}") from error
-        failure = Failure(step, type(error).__name__, str(error) or repr(error))
+        failure = Failure(step, type(error).__name__, shown(str(error) or repr(error)))
         return replace(self, status="failed", failure=failure, data=b"")
 
     def not_a_picture(self) -> Item:

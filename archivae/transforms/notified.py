@@ -6,7 +6,6 @@ message name the event, the bucket, the object and its generation; the JSON payl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -15,12 +14,13 @@ import apache_beam as beam
 from apache_beam.io.gcp.pubsub import ReadFromPubSub
 from apache_beam.pvalue import PCollection
 
-from archivae.operations.names import ARCHIVE_ENDING, archive_name
-from archivae.storage import StoredObject, join, stat_object
+from archivae.operations.names import ARCHIVE_ENDING, archive_name, target_uri
+from archivae.storage import StoredObject, stat_object
 from archivae.storage.names import is_below, is_own, normal
-from archivae.transforms.item import Item, spelled_out
+from archivae.transforms.item import Item
 from archivae.transforms.metrics import counter
 from archivae.transforms.plan import Group, Job, settle
+from archivae.untrusted import load_json
 
 WRITTEN = "OBJECT_FINALIZE"
 
@@ -74,18 +74,18 @@ def take_notified(message: Notification, job: Job) -> Iterator[Item]:
     if found is None or not is_below(found.uri, root) or is_below(found.uri, destination):
         counter("passed_over").inc()
         return
-    name = spelled_out(found.uri[len(root) + 1 :])
+    name = found.uri[len(root) + 1 :]
     if is_own(name) or (job.operation == "encode") == name.endswith(ARCHIVE_ENDING):
         counter("passed_over").inc()
         return
-    source = replace(found, uri=spelled_out(found.uri), name=name)
+    source = replace(found, name=name)
     for item in settle(Group((source,), (), frozenset()), job):
         yield replace(item, found=_finished_before(item, job)) if item.status == "going" else item
 
 
 def _finished_before(item: Item, job: Job) -> str:
     """Where a finished file of the item lies already, which need not be made again if it is right."""
-    uri = join(job.destination, archive_name(item.target)) if job.operation == "encode" else ""
+    uri = target_uri(job.destination, archive_name(item.target)) if job.operation == "encode" else ""
     return uri if uri and stat_object(uri) is not None else ""
 
 
@@ -95,7 +95,7 @@ def _written_object(message: Notification) -> StoredObject | None:
     if said.get("eventType") != WRITTEN:
         return None
     try:
-        metadata = json.loads(message.data)
+        metadata = load_json(message.data)
         fingerprint = f"gcs:{int(said['objectGeneration'])}:{metadata['crc32c']}"
         return StoredObject(f"gs://{said['bucketId']}/{said['objectId']}", "", int(metadata["size"]), fingerprint)
     except (KeyError, TypeError, ValueError):

@@ -55,4 +55,4 @@ class Ownership:
 
 
 def _digest(uri: str) -> bytes:
-    return hashlib.blake2b(uri.encode("utf-8", "backslashreplace"), digest_size=16).digest()
+    return hashlib.blake2b(uri.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -16,19 +16,27 @@ from apache_beam.pvalue import PCollection
 from archivae.errors import ArchivaeError, DestinationError, StorageError, UnsafeNameError
 from archivae.images import ENDINGS
 from archivae.operations.archive import span_of
-from archivae.operations.names import ARCHIVE_ENDING, archive_name, assign_decoded_names, collision_group
-from archivae.storage import ManifestRow, StoredObject, join, list_source, read_fragment, read_fragments
+from archivae.operations.names import (
+    ARCHIVE_ENDING,
+    archive_name,
+    assign_decoded_names,
+    collision_group,
+    member_name,
+    target_uri,
+)
+from archivae.storage import ManifestRow, StoredObject, list_source, read_fragment, read_fragments
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
 from archivae.storage.archive_layout import index_uri, is_archive
 from archivae.storage.archive_plan import Round
+from archivae.storage.escaping import escape_name
 from archivae.storage.fence import Fence
 from archivae.storage.listing import Part, list_part, list_parts
-from archivae.storage.names import is_own, normal
+from archivae.storage.names import is_own, normal, stored_name
 from archivae.storage.objects import store_of
 from archivae.storage.store import why_unreadable
 from archivae.storage.tfrecord import with_records
 from archivae.transforms.failures import MaxFailures
-from archivae.transforms.item import Item, spelled_out
+from archivae.transforms.item import Item
 from archivae.transforms.masks import is_mask
 from archivae.transforms.progress import PLANNED, tally
 
@@ -88,10 +96,11 @@ def settle(group: Group, job: Job) -> Iterator[Item]:
     for source in sorted(group.sources, key=lambda s: s.name):
         target = targets.get(source.name, "")
         item = Item(source, source.name if job.operation == "encode" else target)
-        row, made = newest.get(source.name), _made(rows, source, target, job)
-        there = target in group.outputs
+        stored = target if job.operation == "encode" else stored_name(job.destination, target)
+        row, made = newest.get(source.name), _made(rows, source, stored, job)
+        there = stored in group.outputs
         settled = row is not None and _is_settled(row, source, job, there)
-        problem = _problem(made, source, job)
+        problem = _problem(made, source, target, job)
         if settled and row is not None and row.status == "failed":
             yield Item(source, target, status="skipped")
         elif unread := why_unreadable(source):
@@ -104,13 +113,23 @@ def settle(group: Group, job: Job) -> Iterator[Item]:
             yield item.not_a_picture()
         else:
             unrecorded = row is None and there and job.operation == "encode"
-            found = join(job.destination, target) if unrecorded else ""
+            found = target_uri(job.destination, target) if unrecorded else ""
             yield replace(item, found=found, replaces=made.archive_bytes if made and there else None)
 
 
 def group_key(name: str, operation: str) -> str:
     """The key under which a source's name is settled."""
-    return name if operation == "encode" else collision_group(name)
+    return escape_name(name) if operation == "encode" else collision_group(name)
+
+
+def as_key(text: str) -> bytes:
+    """A name as a key, or a value, of Beam's: it carries no text that is no Unicode."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def from_key(key: bytes) -> str:
+    """The text that `as_key` was given."""
+    return key.decode("utf-8", "surrogatepass")
 
 
 def _targets(group: Group, job: Job) -> dict[str, str]:
@@ -125,22 +144,22 @@ def _is_taken(source: StoredObject, job: Job) -> bool:
     return job.operation != "decode" or job.named or source.name.endswith(ARCHIVE_ENDING)
 
 
-def _made(rows: Sequence[ManifestRow], source: StoredObject, target: str, job: Job) -> ManifestRow | None:
-    """The newest row, of ``rows`` by age, that speaks of what was written to ``target``."""
+def _made(rows: Sequence[ManifestRow], source: StoredObject, stored: str, job: Job) -> ManifestRow | None:
+    """The newest row, of ``rows`` by age, that speaks of what was written and is called ``stored`` in the destination."""
     done = [row for row in rows if row.status == "done"]
     if (
         job.shards is not None or job.operation == "embed"
     ):  # members of shards and vectors are known by their source's name
         named = [row for row in done if row.name == source.name]
     else:  # the destination itself may have been moved since
-        named = [row for row in done if target and row.archive.endswith(f"/{target}")]
+        named = [row for row in done if stored and row.archive.endswith(f"/{stored}")]
     return named[-1] if named else None
 
 
-def _problem(made: ManifestRow | None, source: StoredObject, job: Job) -> ArchivaeError | None:
+def _problem(made: ManifestRow | None, source: StoredObject, target: str, job: Job) -> ArchivaeError | None:
     """Why ``source`` can't be done, whatever is in it."""
     try:
-        join(job.destination, source.name)
+        target_uri(job.destination, target or source.name)
     except UnsafeNameError as error:
         return error
     if job.overwrite_foreign or made is None or made.source == source.uri:
@@ -194,7 +213,7 @@ def _taken(sources: Iterator[StoredObject], job: Job) -> Iterator[StoredObject]:
     for source in sources if job.operation == "decode" else with_records(sources):
         taken = job.operation == "decode" or not source.name.endswith(ARCHIVE_ENDING)
         if taken and not (job.masks and is_mask(job.masks, source)):
-            yield replace(source, uri=spelled_out(source.uri), name=spelled_out(source.name))
+            yield source
 
 
 def list_members(archive: str) -> Iterator[StoredObject]:
@@ -203,7 +222,7 @@ def list_members(archive: str) -> Iterator[StoredObject]:
 
 
 def _member(archive: str, row: IndexRow) -> StoredObject:
-    name = archive_name(row.name)
+    name = member_name(row.name)
     uri = f"{archive.rstrip('/')}/{name}"
     return StoredObject(uri, name, row.length, f"crc32c:{row.length}:{row.crc:08x}", span=span_of(archive, row))
 
@@ -214,7 +233,7 @@ def list_outputs(destination: str) -> Iterator[str]:
     What can't be looked at is left out: whatever lies there, nothing is written over it.
     """
     found = store_of(destination).walk(normal(destination), unread=True)
-    return (spelled_out(entry.name) for entry in found if not is_own(entry.name) and not why_unreadable(entry))
+    return (entry.name for entry in found if not is_own(entry.name) and not why_unreadable(entry))
 
 
 def plan_here(job: Job) -> Iterator[Item]:
@@ -248,14 +267,14 @@ class ReadRows(beam.PTransform):
         super().__init__()
         self._job = job
 
-    def expand(self, root: Any) -> PCollection[tuple[str, ManifestRow]]:
+    def expand(self, root: Any) -> PCollection[tuple[bytes, ManifestRow]]:
         return (
             root
             | "Manifest" >> beam.Create([self._job.destination])
             | "List fragments" >> beam.FlatMap(read_fragments)
             | "Spread fragments" >> beam.Reshuffle()
             | "Read fragments" >> beam.FlatMap(read_fragment)
-            | "Key rows" >> beam.Map(lambda row, op: (group_key(row.name, op), row), self._job.operation)
+            | "Key rows" >> beam.Map(lambda row, op: (as_key(group_key(row.name, op)), row), self._job.operation)
         )
 
 
@@ -274,14 +293,13 @@ class PlanWork(beam.PTransform):
             | "Parts of the source" >> beam.FlatMap(list_input_parts)
             | "Spread parts" >> beam.Reshuffle()
             | "List source" >> beam.FlatMap(list_input_part, job)
-            | "Key sources" >> beam.Map(lambda source, op: (group_key(source.name, op), source), job.operation)
+            | "Key sources" >> beam.Map(lambda source, op: (as_key(group_key(source.name, op)), source), job.operation)
         )
         rows = root | "Rows" >> ReadRows(job)
         outputs = (
             root
             | "Destination" >> beam.Create([job.destination])
-            | "List destination" >> beam.FlatMap(list_outputs)
-            | "Key outputs" >> beam.Map(lambda name, op: (_output_key(name, op), name), job.operation)
+            | "List destination" >> beam.FlatMap(_keyed_outputs, job.operation)
         )
         return (
             {"sources": sources, "rows": rows, "outputs": outputs}
@@ -294,8 +312,13 @@ def _output_key(name: str, operation: str) -> str:
     return name.removesuffix(ARCHIVE_ENDING) if operation == "encode" else collision_group(name)
 
 
-def _settle_joined(joined: tuple[str, dict[str, Iterable[Any]]], job: Job) -> Iterator[Item]:
+def _keyed_outputs(destination: str, operation: str) -> Iterator[tuple[bytes, bytes]]:
+    return ((as_key(_output_key(name, operation)), as_key(name)) for name in list_outputs(destination))
+
+
+def _settle_joined(joined: tuple[bytes, dict[str, Iterable[Any]]], job: Job) -> Iterator[Item]:
     _, parts = joined
-    for item in settle(_Parts(*(list(parts[name]) for name in ("sources", "rows", "outputs"))).group(), job):
+    known = _Parts([*parts["sources"]], [*parts["rows"]], [*map(from_key, parts["outputs"])])
+    for item in settle(known.group(), job):
         tally(job.progress, PLANNED)
         yield item

@@ -21,7 +21,7 @@ from archivae.storage.listing import Part, list_part, list_parts
 from archivae.storage.objects import read_listed
 from archivae.storage.tfrecord import check_not_compressed, is_tfrecord, with_records
 from archivae.transforms.ahead import Ahead
-from archivae.transforms.item import Item, spelled_out
+from archivae.transforms.item import Item
 from archivae.transforms.metrics import StepMetrics
 
 MAX_BYTES = 1 << 30
@@ -128,5 +128,4 @@ class ReadImages(beam.PTransform):
 
 def _items(part: Part, origin: str) -> Iterator[Item]:
     for found in with_records(list_part(part)):
-        name = spelled_out(found.name)
-        yield Item(replace(found, uri=spelled_out(found.uri), name=name), name, origin=origin)
+        yield Item(found, found.name, origin=origin)

@@ -13,10 +13,11 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from archivae.errors import ArchivaeError, VerificationError
 from archivae.operations.archive import Archive, open_archive
 from archivae.operations.archive_verify import Original, check_picture, check_whole, sampled_places
-from archivae.operations.names import archive_name
+from archivae.operations.names import member_name
 from archivae.storage import ManifestRow, read_fragment, read_fragments
 from archivae.storage.archive_index import ArchiveIndex, IndexRow
 from archivae.storage.archive_layout import index_uri, shard_uri
+from archivae.storage.escaping import escape_name, unescape_name
 from archivae.storage.names import normal
 from archivae.transforms.metrics import StepMetrics
 from archivae.transforms.plan import Job
@@ -147,13 +148,13 @@ def _recorded(fragment: str, job: Job) -> Iterator[Any]:
     except ArchivaeError as error:
         yield TaggedOutput(_DAMAGED, _failed_row(job, fragment, [str(error)]))
         return
-    yield from ((row.name, row) for row in rows)
+    yield from ((escape_name(row.name), row) for row in rows)
 
 
 def _with_original(joined: tuple[str, dict[str, Iterable[Any]]], against: str) -> Iterator[Check]:
     name, parts = joined
     newest = max(parts["recorded"], key=lambda row: row.written, default=None)
-    original = Original(f"{against}/{name}", None)
+    original = Original(f"{against}/{unescape_name(name)}", None)
     if newest is not None and newest.status == "done":
         original = replace(original, psnr=newest.psnr, options=newest.options)
     for row in parts["rows"]:
@@ -168,8 +169,8 @@ def _whole(archive: str, job: Job) -> Iterator[ManifestRow]:
 
 def _picture_row(job: Job, archive: str, row: IndexRow, problems: Sequence[str], seconds: float) -> ManifestRow:
     return ManifestRow(
-        source=f"{archive.rstrip('/')}/{archive_name(row.name)}",
-        name=row.name,
+        source=f"{archive.rstrip('/')}/{member_name(row.name)}",
+        name=unescape_name(row.name),
         bytes=row.length,
         sha256=row.sha256.hex(),
         fingerprint=f"crc32c:{row.length}:{row.crc:08x}",

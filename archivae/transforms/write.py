@@ -15,12 +15,12 @@ from apache_beam.pvalue import PCollection
 from apache_beam.utils.windowed_value import WindowedValue
 
 from archivae.errors import ArchivaeError, DestinationError, LeaseLostError
+from archivae.operations.names import target_uri
 from archivae.stopwatch import take_seconds, timed
 from archivae.storage import (
     DeadLetter,
     ManifestRow,
     StoredObject,
-    join,
     own_path,
     read_object,
     scratch_of,
@@ -137,7 +137,7 @@ def overlap_problem(operation: str, source: str, destination: str) -> Destinatio
 def _place(item: Item, destination: str) -> str:
     """Where the file lies: at its name, or until its shard is published among that shard's members."""
     folder = destination if item.shard is None else members_folder(destination, item.shard)
-    return join(folder, item.target)
+    return target_uri(folder, item.target)
 
 
 def manifest_row(item: Item, destination: str, *, operation: str, options: str, run: str) -> ManifestRow:
@@ -177,7 +177,7 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
 
 
 def _archived_in(item: Item, destination: str) -> str:
-    return join(destination, item.target) if item.shard is None else shard_uri(destination, item.shard)
+    return target_uri(destination, item.target) if item.shard is None else shard_uri(destination, item.shard)
 
 
 def deposit_model(destination: str, model_id: str, weights: str) -> None:

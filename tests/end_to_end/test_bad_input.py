@@ -107,20 +107,7 @@ def test_dangling_links_and_folders_named_like_pictures(tmp_path: Path) -> None:
     assert "folder.png/inner.png.avae" in archive.files()
 
 
-def test_names_that_are_no_unicode_are_dead_letters(tmp_path: Path) -> None:
-    source, archive = Folder(str(tmp_path / "source")).put(PHOTOS), Folder(str(tmp_path / "archive"))
-    bad = os.fsencode(source.uri) + b"/bad\xff.png"
-    try:
-        Path(os.fsdecode(bad)).write_bytes(PHOTOS["a.png"])
-    except OSError:
-        pytest.skip("this file system refuses such names")
-    assert encode(source, archive) == 1
-    assert archive.files().keys() == {f"{name}.avae" for name in PHOTOS}
-    (letter,) = archive.letters().values()
-    assert letter.error == "UnsafeNameError"
-
-
-@pytest.mark.parametrize("name", ["a\\b.png", "a\x01b.png", "../escape.png", "x/../../y.png", "/abs.png"])
+@pytest.mark.parametrize("name", ["../escape.png", "x/../../y.png", "/abs.png"])
 def test_names_that_could_escape_the_destination_are_dead_letters(name: str, gcs: str) -> None:
     """A bucket's names are any text."""
     source, archive = Folder(f"{gcs}/source"), Folder(f"{gcs}/archive")

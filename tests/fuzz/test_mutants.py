@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from archivae.storage.archive_layout import index_uri, shard_uri
 from tests.archives import make_archive, pictures
 from tests.fuzz.mutants import mutant, resealed, scarred, seeds
+from tests.fuzz.outside import KINDS as KINDS_OUTSIDE
+from tests.fuzz.outside import outside_mutant
 from tests.fuzz.targets import decodes, indexes, parses, scans
 
 KINDS = ("learned", "learned grey", "learned alpha", "lossless", "original", "deep", "frames")
@@ -57,6 +59,21 @@ def test_mutants_are_decoded_or_refused(kind: str, number: int) -> None:
 @quick
 def test_shards_gone_wrong_are_scanned_to_their_end(archive: str, number: int) -> None:
     scans(scarred(Path(shard_uri(archive, 0)).read_bytes(), Random(number)))
+
+
+@pytest.mark.parametrize("kind", KINDS_OUTSIDE)
+@given(numbers)
+@settings(quick, max_examples=25)
+def test_all_else_from_outside_is_read_or_refused(kind: str, number: int) -> None:
+    """Index, manifest, plans, lists, ledger, dead letters, lease, policy, models, TFRecords."""
+    found = KINDS_OUTSIDE[kind]
+    found.reads(outside_mutant(kind, Random(number)))
+
+
+@pytest.mark.parametrize("kind", KINDS_OUTSIDE)
+def test_the_seeds_from_outside_are_right(kind: str) -> None:
+    found = KINDS_OUTSIDE[kind]
+    assert found.reads(found.seed())
 
 
 @given(numbers)

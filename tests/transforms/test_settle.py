@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from archivae.operations.names import archive_name
 from archivae.storage import ManifestRow, StoredObject
 from archivae.transforms import Item, Job
 from archivae.transforms.plan import Group, settle
@@ -118,10 +119,19 @@ def test_a_name_that_another_source_failed_under_is_free() -> None:
     assert item.status == "going"
 
 
-@pytest.mark.parametrize("name", ["../a.jpg", "/a.jpg", "x//a.jpg", "a\\b.jpg", "_archivae/a.jpg", "a\x00.jpg"])
+@pytest.mark.parametrize("name", ["../a.jpg", "/a.jpg", "x//a.jpg", "_archivae/a.jpg", f"{'a' * 255}.jpg"])
 def test_unsafe_names_go_no_further(name: str) -> None:
     (item,) = settled(name, outputs=(f"{name}.avae",))
     assert item.failure is not None and item.failure.error == "UnsafeNameError"
+
+
+@pytest.mark.parametrize("name", ["a\\b.jpg", "a\x00.jpg", "a\nb.jpg", "a\udcff.jpg", "C:a.jpg", "a%{0a}b.jpg"])
+def test_odd_names_are_archived_escaped_and_decoded_to_themselves(name: str) -> None:
+    (item,) = settled(name)
+    assert (item.status, item.target, item.source.name) == ("going", name, name)
+    assert settled(name, rows=(row(name),), outputs=(archive_name(name),))[0].status == "skipped"
+    (back,) = settled(archive_name(name), job=DECODE)
+    assert back.target == name.replace(".jpg", ".png")
 
 
 def test_decode_takes_off_endings() -> None:

@@ -70,6 +70,22 @@ class ScalarQuantiser:
         self._rows = stored["table_of"].numpy()  # uint8 (101, channels)
         self._shape = tuple(stored["latent_shape"].tolist())
         self.tables = stored_tables(stored)
+        self._check()
+
+    def _check(self) -> None:
+        """ModelError where what the weight file says of latents is not so of this model."""
+        form = self._model.form
+        weight = next(self._model.parameters())  # type: ignore[attr-defined]
+        empty = torch.zeros(1, form.channels, form.height, form.width, device=weight.device)
+        with torch.no_grad():
+            latents = self._model.encode(empty)
+        shape = tuple(latents.shape[1:])
+        spread = (shape[0], *[1] * (len(shape) - 1))
+        found = (self._shape, tuple(self._center.shape), tuple(self._gain.shape), self._rows.shape, self._rows.dtype)
+        if found != (shape, spread, spread, (QUALITY_MAX + 1, shape[0]), np.dtype(np.uint8)):
+            raise ModelError(f"expected a quantiser of latents {shape}, found one of {found}")
+        if self._rows.max() >= len(self.tables.radius) or not bool((self._gain > 0).all()):
+            raise ModelError("a quantiser that names tables that are not there, or divides by nothing")
 
     def integers(self, pictures: Tensor, quality: int) -> Integers:
         latents = self._model.encode(pictures).float().cpu()
@@ -95,6 +111,8 @@ class WordQuantiser:
         self._model = model
         self._half = model.sizes.words // 2
         self.tables = stored_tables(stored)
+        if len(self.tables.radius) != model.sizes.stages + 1:
+            raise ModelError(f"expected a table for each of {model.sizes.stages} stages, found others")
 
     def integers(self, pictures: Tensor, quality: int) -> Integers:
         words = self._model.words(self._model.encode(pictures))[:, : self._stages(quality)]

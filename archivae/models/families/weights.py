@@ -8,16 +8,29 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from archivae.errors import ModelError, UsageError
+from archivae.errors import ModelError
 from archivae.models.families import FAMILIES, Family
 from archivae.models.protocol import Form
-from archivae.models.weight_file import content_id, read_metadata, with_sorted_metadata
+from archivae.models.weight_file import (
+    DAMAGE,
+    check_finite,
+    check_header,
+    check_numbers,
+    content_id,
+    parse_architecture,
+    read_metadata,
+    with_sorted_metadata,
+)
+from archivae.untrusted import shown
 
 FORMAT = "archivae-family-0"
+MOST_DEPTH, MOST_UNITS = 32, 1 << 16
+"""Of an architecture in a weight file: a network is built of so much before its weights are compared with it."""
+MOST_SIDE = 1 << 14
+MOST_LABELS = 1 << 16
 _NETWORK, _CODEC = "network.", "codec."
 
 
@@ -75,32 +88,48 @@ def stored_network(model: Family) -> dict[str, Tensor]:
 
 def parse_family(data: bytes) -> FamilyWeights:
     """Read a weight file; ModelError when it is damaged or of another kind."""
+    check_header(data)
     metadata = read_metadata(data)
     if metadata.get("format") != FORMAT:
         raise ModelError(
-            f"expected a weight file of format {FORMAT}, found {metadata.get('format')!r}: give the weights of an "
-            f"autoencoder family ({', '.join(FAMILIES)})"
+            f"expected a weight file of format {FORMAT}, found "
+            f"{shown(repr(metadata.get('format')), 80)}: give the weights of an autoencoder family ({', '.join(FAMILIES)})"
         )
     try:
         tensors = load(data)
         weights = FamilyWeights(
             name=metadata["name"],
             family=metadata["family"],
-            form=_form(json.loads(metadata["form"])),
-            sizes=json.loads(metadata["architecture"]),
+            form=_form(parse_architecture(metadata["form"])),
+            sizes=_sizes(parse_architecture(metadata["architecture"])),
             network=_part(tensors, _NETWORK),
             codec=_part(tensors, _CODEC),
         )
+        check_finite(tensors)
         _check_shapes(weights)
-    except (SafetensorError, UsageError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the weight file is damaged: {error}") from error
+    except DAMAGE as error:
+        raise ModelError(f"the weight file is damaged: {shown(error)}") from error
     if weights.model_id().hex() != metadata.get("id"):
         raise ModelError("the weights do not match the id in their file: it is damaged")
     return weights
 
 
 def _form(stored: Mapping[str, Any]) -> Form:
-    return Form(**{**stored, "labels": tuple(stored["labels"])})
+    """ValueError for what is no form, or larger than a family's network is built for."""
+    form = Form(**{**stored, "labels": tuple(stored["labels"])})
+    check_numbers({name: getattr(form, name) for name in ("channels", "height", "width", "grain")}, {}, MOST_SIDE)
+    if form.channels not in (1, 3) or not form.height > 0 or not form.width > 0 or form.grain < 1:
+        raise ValueError(f"a form of {form.channels} channels and {form.height}x{form.width}")
+    if len(form.labels) > MOST_LABELS or not all(isinstance(label, str) for label in form.labels):
+        raise ValueError(f"labels that are no texts, or more than {MOST_LABELS}")
+    return form
+
+
+def _sizes(stored: Any) -> dict[str, int]:
+    """ValueError for numbers that no network is built of."""
+    sizes = dict(stored)
+    check_numbers(sizes, {"depth": MOST_DEPTH}, MOST_UNITS)
+    return sizes
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

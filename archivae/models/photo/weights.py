@@ -8,18 +8,31 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from archivae.bitstream import Tables
 from archivae.errors import ModelError
-from archivae.models.photo.architecture import Architecture
+from archivae.models.photo.architecture import ANCHORS, Architecture
 from archivae.models.photo.exact import TABLES
 from archivae.models.photo.integer import IntegerWeights, check_exact
-from archivae.models.weight_file import content_id, read_metadata, with_sorted_metadata
+from archivae.models.photo.shapes import exact_shapes, float_shapes
+from archivae.models.weight_file import (
+    DAMAGE,
+    check_finite,
+    check_header,
+    check_numbers,
+    content_id,
+    parse_architecture,
+    read_metadata,
+    with_sorted_metadata,
+)
+from archivae.untrusted import shown
 
 FORMAT = "archivae-photo-0"
+
+MOST_BLOCKS, MOST_CHANNELS = 32, 4096
+"""Of an architecture in a weight file: a network is built of so much before its weights are compared with it."""
 
 _FLOAT_PARTS = ("analysis.", "synthesis.", "hyper_analysis.", "encoder_gain", "decoder_gain")
 
@@ -66,12 +79,13 @@ class PhotoWeights:
 
 def parse_weights(data: bytes) -> PhotoWeights:
     """Read a weight file; raises ModelError when it is damaged or of another kind."""
+    check_header(data)
     metadata = read_metadata(data)
     if metadata.get("format") != FORMAT:
-        raise ModelError(f"expected a weight file of format {FORMAT}, found {metadata.get('format')!r}")
+        raise ModelError(f"expected a weight file of format {FORMAT}, found {shown(repr(metadata.get('format')), 80)}")
     try:
         stored = load(data)
-        arch = Architecture(**json.loads(metadata["architecture"]))
+        arch = _architecture(metadata["architecture"])
         weights = PhotoWeights(
             name=metadata["name"],
             arch=arch,
@@ -81,11 +95,39 @@ def parse_weights(data: bytes) -> PhotoWeights:
             hyper_index=stored["hyper_index"],
             tables=_tables(stored),
         )
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the weight file is damaged: {error}") from error
+        check_finite(stored)
+        _check_shapes(weights)
+    except DAMAGE as error:
+        raise ModelError(f"the weight file is damaged: {shown(error)}") from error
     if weights.model_id().hex() != metadata.get("id"):
         raise ModelError("the weights do not match the id in their file: it is damaged")
     return weights
+
+
+def _architecture(text: str) -> Architecture:
+    numbers = parse_architecture(text)
+    check_numbers(numbers, {"fine_blocks": MOST_BLOCKS, "coarse_blocks": MOST_BLOCKS}, MOST_CHANNELS)
+    return Architecture(**numbers)
+
+
+def _check_shapes(weights: PhotoWeights) -> None:
+    """ValueError unless the tensors are those of the architecture; nothing is allocated to see."""
+    arch = weights.arch
+    wanted: dict[str, tuple[int, ...]] = {
+        **exact_shapes(arch),
+        **float_shapes(arch),
+        "index_offset": (ANCHORS, arch.latents),
+        "hyper_index": (ANCHORS, arch.hyper),
+    }
+    found = {name: tuple(layer.weight.shape) for name, layer in weights.layers.items()}
+    found |= {name: tuple(tensor.shape) for name, tensor in weights.floats.items()}
+    found |= {name: tuple(getattr(weights, name).shape) for name in ("index_offset", "hyper_index")}
+    differing = sorted(found.items() ^ wanted.items())[:4]
+    if differing:
+        raise ValueError(f"expected the tensors of its architecture, found others: {differing}")
+    for name, layer in weights.layers.items():
+        if not layer.bias.shape == layer.shift.shape == layer.weight.shape[:1]:
+            raise ValueError(f"expected a bias and a shift for each output of {name}")
 
 
 def _layers(stored: Mapping[str, Tensor]) -> dict[str, IntegerWeights]:

@@ -7,17 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from archivae.errors import ModelError, UsageError
+from archivae.errors import ModelError
 from archivae.models.restore.architecture import RestorerArchitecture
 from archivae.models.restore.network import RestorationModel
 from archivae.models.restore.tasks import find_task
-from archivae.models.weight_file import content_id, read_metadata, with_sorted_metadata
+from archivae.models.weight_file import (
+    DAMAGE,
+    check_finite,
+    check_header,
+    check_numbers,
+    content_id,
+    parse_architecture,
+    read_metadata,
+    with_sorted_metadata,
+)
+from archivae.untrusted import shown
 
 FORMAT = "archivae-restore-0"
+MOST_BLOCKS, MOST_CHANNELS = 64, 4096
+"""Of an architecture in a weight file: a network is built of so much before its weights are compared with it."""
+_BLOCKS = ("encode_half", "encode_quarter", "latent", "decode_quarter", "decode_half")
 
 
 @dataclass(frozen=True)
@@ -55,15 +67,18 @@ def shipped_form(model: RestorationModel, name: str) -> RestorerWeights:
 
 def parse_restorer(data: bytes) -> RestorerWeights:
     """Read a weight file; ModelError when it is damaged or of another kind."""
+    check_header(data)
     metadata = read_metadata(data)
     if metadata.get("format") != FORMAT:
-        raise ModelError(f"expected a weight file of format {FORMAT}, found {metadata.get('format')!r}")
+        raise ModelError(f"expected a weight file of format {FORMAT}, found {shown(repr(metadata.get('format')), 80)}")
     try:
-        arch = RestorerArchitecture(**json.loads(metadata["architecture"]))
-        weights = RestorerWeights(metadata["name"], metadata["task"], arch, load(data))
+        numbers = parse_architecture(metadata["architecture"])
+        check_numbers(numbers, dict.fromkeys(_BLOCKS, MOST_BLOCKS), MOST_CHANNELS)
+        weights = RestorerWeights(metadata["name"], metadata["task"], RestorerArchitecture(**numbers), load(data))
+        check_finite(weights.tensors)
         _check_shapes(weights)
-    except (SafetensorError, UsageError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the weight file is damaged: {error}") from error
+    except DAMAGE as error:
+        raise ModelError(f"the weight file is damaged: {shown(error)}") from error
     if weights.model_id().hex() != metadata.get("id"):
         raise ModelError("the weights do not match the id in their file: it is damaged")
     return weights

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from archivae.errors import DestinationError, StorageError
 from archivae.operations.archive_verify import read_member
-from archivae.operations.names import archive_name
+from archivae.operations.names import archive_name, member_name, target_uri
 from archivae.pipeline.archiving.ledger import is_list_of_ours
 from archivae.pipeline.archiving.policy import Policy
-from archivae.storage import join, read_object
+from archivae.storage import read_object
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, is_archive, shard_number
 from archivae.storage.archive_plan import Round, pending_round
+from archivae.storage.escaping import escape_name
 from archivae.transforms.plan import list_outputs
 
 
@@ -43,7 +44,7 @@ def list_archived(policy: Policy) -> Iterator[str]:
         return list_outputs(policy.destination)
     if not is_archive(policy.destination):
         return iter(())
-    return (archive_name(row.name) for row in ArchiveIndex(index_uri(policy.destination)).rows())
+    return (member_name(row.name) for row in ArchiveIndex(index_uri(policy.destination)).rows())
 
 
 class Archived:
@@ -60,13 +61,13 @@ class Archived:
         For what lies outside this archive, too: what is kept elsewhere is not archived.
         """
         if shard_number(archive) is None:
-            place = join(self._destination, archive_name(name))
+            place = target_uri(self._destination, archive_name(name))
             if archive != place:
                 raise StorageError(f"the manifest says that {name!r} is kept as {archive!r}, expected {place!r}")
             return read_object(place)
         if self._index is None:
             self._index = ArchiveIndex(index_uri(self._destination))
-        row = self._index.find(name)
+        row = self._index.find(escape_name(name))
         if row is None:
             raise StorageError(f"the index of {self._destination!r} has no {name!r}: archivae reindex")
         data, problems = read_member(self._destination, row)

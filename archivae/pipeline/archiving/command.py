@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from archivae.errors import ArchivaeError
 from archivae.models import ACCELERATORS
 from archivae.pipeline.archiving.archived import unfinished, writing_options
@@ -20,6 +18,7 @@ from archivae.pipeline.archiving.purge import due_for_purge
 from archivae.pipeline.archiving.run import archive
 from archivae.pipeline.archiving.selection import Candidate, Selection, select
 from archivae.pipeline.archiving.undo import bring_back, originals_aside
+from archivae.pipeline.showing import Console
 from archivae.storage.names import normal
 
 _PROBLEMS_SHOWN = 40

@@ -4,7 +4,6 @@ run meant to take away, written before anything is."""
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -15,10 +14,13 @@ from archivae.errors import StorageError
 from archivae.storage import own_path, read_object, scratch_of, write_object
 from archivae.storage.names import is_below
 from archivae.storage.objects import store_of
+from archivae.untrusted import LARGEST_JSON, load_json, shown
 
 _FOLDER = "runs"
 _REMOVALS, _PURGED, _STAYS = "-removals.jsonl", "-purged.json", "-stays.jsonl"
 _NAMED = 10  # originals that a run's own document names
+_QUOTED = 200  # characters of what is wrong in a line
+_LONGEST = 1e15  # seconds, as in a policy
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 Stage = Literal["encoding", "verifying", "removing", "purging", "finished", "failed"]
@@ -95,16 +97,12 @@ class Removal:
     grace: float
 
     def __post_init__(self) -> None:
-        for field_ in fields(self):
-            value = getattr(self, field_.name)
-            if field_.type == "str" and not isinstance(value, str):
-                raise StorageError(f"expected {field_.name} to be text, found {value!r}")
-            if field_.type == "float" and not (isinstance(value, int | float) and 0 <= value < math.inf):
-                raise StorageError(f"expected {field_.name} to be a number of seconds, found {value!r}")
+        _check_types(self)
+        for name in ("planned", "grace"):
+            if not 0 <= (value := getattr(self, name)) <= _LONGEST:
+                raise ValueError(f"expected {name} to be a number of seconds, found {value!r}")
         if not _SHA256.fullmatch(self.sha256):
-            raise StorageError(f"expected sha256 to be 64 hexadecimal digits, found {self.sha256!r}")
-        if self.psnr is not None and not isinstance(self.psnr, int | float):
-            raise StorageError(f"expected psnr to be a number or null, found {self.psnr!r}")
+            raise ValueError(f"expected sha256 to be 64 hexadecimal digits, found {self.sha256!r}")
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def record(destination: str, run: Run) -> None:
 def read_runs(destination: str) -> list[Run]:
     """All runs, oldest first."""
     names = [name for name in _names(destination) if name.endswith(".json") and not name.endswith(_PURGED)]
-    runs = [_run(json.loads(read_object(own_path(destination, f"{_FOLDER}/{name}")))) for name in names]
+    runs = [_run(uri_of(destination, name)) for name in names]
     return sorted(runs, key=lambda run: run.began)
 
 
@@ -165,16 +163,54 @@ def is_list_of_ours(destination: str, source: str) -> bool:
 def _planned(destination: str, run: str) -> Planned:
     uri = uri_of(destination, f"{run}{_REMOVALS}")
     removals, problems = [], []
-    for number, line in enumerate(read_object(uri).decode(errors="replace").splitlines(), 1):
+    for number, line in enumerate(read_object(uri).decode(errors="replace").split("\n"), 1):
         try:
-            removals.append(Removal(**json.loads(line)))
-        except (StorageError, TypeError, ValueError, RecursionError) as error:
-            problems.append(f"{uri}, line {number}: no entry of a ledger, it counts for nothing ({error})")
+            if line:
+                removals.append(Removal(**load_json(line)))
+        except (TypeError, ValueError) as error:
+            problems.append(
+                f"{uri}, line {number}: no entry of a ledger, it counts for nothing ({shown(error, _QUOTED)})"
+            )
     return Planned(run, tuple(removals), tuple(problems))
 
 
-def _run(content: dict[str, Any]) -> Run:
-    return Run(**{**content, **{name: tuple(content.get(name, ())) for name in ("problems", "first_kept")}})
+def _run(uri: str) -> Run:
+    """The document of a run, whatever fields it may lack. StorageError for what is none."""
+    try:
+        content = load_json(read_object(uri, limit=LARGEST_JSON))
+        texts = {name: tuple(content.get(name, ())) for name in ("problems", "first_kept")}
+        run = Run(**{**content, **texts})
+        _check_types(run)
+        if not all(type(count) is int for count in run.kept.values()):
+            raise TypeError("counts that are none")
+        if not all(isinstance(text, str) for text in (*run.problems, *run.first_kept)):
+            raise TypeError("problems or originals that are none")
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"expected {uri!r} to be the record of a run, found something else ({shown(error)}); move it elsewhere"
+        ) from error
+    return run
+
+
+def _check_types(record: Any) -> None:
+    """TypeError where a field of a record holds another type than what is written there."""
+    for known in fields(record):
+        value = getattr(record, known.name)
+        kinds = _TYPES.get(known.type, object)
+        right = isinstance(value, kinds) and isinstance(value, bool) <= (kinds in (bool, object))
+        if not right or value != value:  # NaN is no time and no count
+            raise TypeError(f"{known.name} of {type(value).__name__}")
+
+
+_TYPES: dict[Any, Any] = {
+    "str": str,
+    "Stage": str,
+    "int": int,
+    "float": (int, float),
+    "dict[str, int]": dict,
+    "tuple[str, ...]": tuple,
+    "float | None": (int, float, type(None)),
+}
 
 
 def _names(destination: str) -> list[str]:

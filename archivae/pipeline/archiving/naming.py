@@ -43,11 +43,14 @@ class Taken:
     sources: Mapping[str, Collection[str]]
     adopts: bool
 
-    def is_free(self, name: str, uri: str) -> bool:
-        """Whether the object ``uri`` may be archived as ``name``, for anything that the archive has."""
+    def is_free(self, name: str, uri: str, failed_as: str = "") -> bool:
+        """Whether the object ``uri`` may be archived as ``name``, for anything that the archive has.
+
+        ``failed_as``: what it was called when it failed. Under a name that something else has it would fail again.
+        """
         owners = self.sources.get(name, ())
         if archive_name(name) in self.outputs:
-            return self.adopts and not owners
+            return self.adopts and not owners and name != failed_as
         return all(owner == uri for owner in owners)
 
 
@@ -59,15 +62,18 @@ def names_for(found: Iterable[tuple[StoredObject, ManifestRow | None]], taken: T
     names: dict[str, str] = {}
     given: set[str] = set()
     fresh: list[StoredObject] = []
+    failed: dict[str, str] = {}
     for entry, row in found:
         if row and row.status != "failed" and row.fingerprint == entry.fingerprint and row.name not in given:
             names[entry.uri] = row.name
             given.add(row.name)
         else:
             fresh.append(entry)
+            failed[entry.uri] = row.name if row and row.status == "failed" else ""
     for wanted in (_own_name, _versions):
         for entry in fresh:
-            free = (name for name in wanted(entry) if name not in given and taken.is_free(name, entry.uri))
+            untaken = (name for name in wanted(entry) if name not in given)
+            free = (name for name in untaken if taken.is_free(name, entry.uri, failed[entry.uri]))
             if entry.uri not in names and (name := next(free, None)) is not None:
                 names[entry.uri] = name
                 given.add(name)

@@ -14,12 +14,12 @@ from archivae.pipeline.archiving.selection import Candidate
 from archivae.storage import (
     ManifestRow,
     generation_of,
-    join,
     read_object,
     scratch_of,
     stat_object,
     write_object,
 )
+from archivae.storage.names import own_uri
 from archivae.storage.removal import Known, place_aside, set_aside
 
 
@@ -33,8 +33,8 @@ def reason_to_keep(row: ManifestRow, policy: Policy) -> str:
 
 
 def planned_removal(candidate: Candidate, row: ManifestRow, policy: Policy, name: str, now: float) -> Removal:
-    """Where the original will go. ``name``: the policy's, as it stands in the ledger. UnsafeNameError for a name that no
-    storage would keep as it is."""
+    """Where the original will go. ``name``: the policy's, as it stands in the ledger. UnsafeNameError for a name that could
+    lead elsewhere."""
     return Removal(
         uri=candidate.found.uri,
         fingerprint=row.fingerprint,
@@ -43,7 +43,7 @@ def planned_removal(candidate: Candidate, row: ManifestRow, policy: Policy, name
         archive=row.archive,
         name=row.name,
         psnr=row.psnr if math.isfinite(row.psnr) else None,
-        moved_to=join(policy.move_to, row.name) if policy.move_to else "",
+        moved_to=own_uri(policy.move_to, row.name) if policy.move_to else "",
         planned=now,
         policy=name,
         grace=policy.grace,

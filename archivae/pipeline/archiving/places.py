@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from archivae.errors import NothingFoundError, StorageError
 from archivae.pipeline.archiving.ledger import Removal
 from archivae.pipeline.archiving.policy import Policy
-from archivae.storage import join
 from archivae.storage.globs import parse_glob
 from archivae.storage.listing import list_parts
-from archivae.storage.names import is_below, is_own, normal, plain, scheme_of
+from archivae.storage.names import is_below, is_own, normal, own_uri, plain, scheme_of
 from archivae.storage.removal import Known, place_aside, remove_empty_quarantine
 from archivae.storage.uri_lists import is_uri_list
 
@@ -74,7 +73,7 @@ def bound(removal: Removal, policy: Policy, places: Iterable[Place]) -> Known:
 
 def _moved_as_told(removal: Removal, policy: Policy, root: str) -> Known:
     """A policy that moves originals deletes none that it has not moved to where it says."""
-    if policy.move_to and removal.moved_to != join(policy.move_to, removal.name):
+    if policy.move_to and removal.moved_to != own_uri(policy.move_to, removal.name):
         raise StorageError(f"the ledger says that it was moved to {removal.moved_to!r}, the policy says otherwise")
     return Known(removal.uri, removal.fingerprint, removal.sha256, root, removal.aside)
 

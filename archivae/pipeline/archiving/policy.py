@@ -6,20 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-import yaml
-
 from archivae.errors import ArchivaeError, UsageError
 from archivae.images import ReadOptions
 from archivae.models import DEFAULT_MODEL
 from archivae.operations.codec import check_effort
 from archivae.operations.rate import RATE_WORDS, Lossless, Rate, pick_rate
+from archivae.pipeline.plain_yaml import found_value, load_yaml
 from archivae.pipeline.quantities import bytes_of, seconds_of
 from archivae.storage import read_object
 from archivae.storage.names import is_below, normal, scheme_of
+from archivae.untrusted import shown
 
 Originals = Literal["keep", "delete", "move"]
 KeptWord = Literal["lost"]
-_MAX_POLICY_BYTES = 1 << 20
+_MAX_POLICY_BYTES = 256 << 10
+_GREATEST = 1e15
 _TARGETS = tuple(word for word in RATE_WORDS if word != "max_bytes")
 """`max_bytes` is a run's budget in a policy; as a target for each picture it is called ``max_picture_bytes``."""
 
@@ -63,26 +64,13 @@ class Policy:
         return self.originals != "keep"
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML as `yaml.safe_load` reads it, but that of two equal keys none silently wins."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def read_policy(uri: str) -> Policy:
     """The policy in a YAML file, local or gs://. UsageError says which word is wrong, and why."""
-    try:
-        content = yaml.load(read_object(uri, limit=_MAX_POLICY_BYTES), _UniqueKeys)
-    except yaml.YAMLError as error:
-        raise UsageError(f"expected {uri!r} to be YAML, found {error}") from error
+    content = load_yaml(read_object(uri, limit=_MAX_POLICY_BYTES), uri)
     if not isinstance(content, dict):
-        raise UsageError(f"expected {uri!r} to hold words such as sources: and destination:, found {content!r}")
+        raise UsageError(
+            f"expected {uri!r} to hold words such as sources: and destination:, found {found_value(content)}"
+        )
     try:
         return parse_policy(content)
     except ArchivaeError as error:
@@ -93,7 +81,9 @@ def parse_policy(content: Mapping[str, Any]) -> Policy:
     """A policy from the words of its file; an unknown one is refused, for a misspelt ``keep`` must not delete."""
     known = {*_READERS, *_TARGETS, "max_picture_bytes"}
     if unknown := {*map(str, content)} - known:
-        raise UsageError(f"unknown words: {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}")
+        raise UsageError(
+            f"unknown words: {shown(', '.join(sorted(unknown)), 200)}; known are {', '.join(sorted(known))}"
+        )
     for word in ("sources", "destination"):
         if not content.get(word):
             raise UsageError(f"{word}: is missing")
@@ -141,32 +131,32 @@ def _folder(source: str) -> str:
 
 def _text(value: Any, word: str) -> str:
     if not isinstance(value, str):
-        raise UsageError(f"expected {word} to be text, found {value!r}")
+        raise UsageError(f"expected {word} to be text, found {found_value(value)}")
     return value
 
 
 def _texts(value: Any, word: str) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(item, str) and item for item in values):
-        raise UsageError(f"expected {word} to be a list of texts, found {value!r}")
+        raise UsageError(f"expected {word} to be a list of texts, found {found_value(value)}")
     return tuple(values)
 
 
 def _boolean(value: Any, word: str) -> bool:
     if not isinstance(value, bool):
-        raise UsageError(f"expected {word} to be true or false, found {value!r}")
+        raise UsageError(f"expected {word} to be true or false, found {found_value(value)}")
     return value
 
 
 def _number(value: Any, word: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise UsageError(f"expected {word} to be a number from 0, found {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _GREATEST:
+        raise UsageError(f"expected {word} to be a number from 0, found {found_value(value)}")
     return value
 
 
 def _count(value: Any, word: str) -> int:
     if not isinstance(value, int) or _number(value, word) != value:
-        raise UsageError(f"expected {word} to be a whole number, found {value!r}")
+        raise UsageError(f"expected {word} to be a whole number, found {found_value(value)}")
     return value
 
 
@@ -177,7 +167,7 @@ def _effort(value: Any, word: str) -> int:
 
 def _choice(value: Any, word: str) -> str:
     if value not in get_args(Originals):
-        raise UsageError(f"expected {word} to be one of {', '.join(get_args(Originals))}, found {value!r}")
+        raise UsageError(f"expected {word} to be one of {', '.join(get_args(Originals))}, found {found_value(value)}")
     return str(value)
 
 

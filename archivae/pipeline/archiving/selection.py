@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from archivae.errors import NothingFoundError
@@ -19,7 +19,6 @@ from archivae.storage import ManifestRow, StoredObject, list_source
 from archivae.storage.globs import translate
 from archivae.storage.links import Links
 from archivae.storage.manifest import keep_newest, read_rows
-from archivae.transforms.item import spelled_out
 
 Verdict = Literal["encode", "try again", "archived", "settled", "excluded", "too young", "behind a linked folder"]
 
@@ -102,12 +101,11 @@ def _listed(policy: Policy) -> dict[str, _Listed]:
         except NothingFoundError:  # all of it may have been archived and moved
             continue
         for found in objects:
-            spelled = replace(found, uri=spelled_out(found.uri))
             root = root_of(found.uri, found.name)
-            entry = _Listed(spelled, root, links.lead_to(found.uri, root))
-            known = listed.get(spelled.uri)
+            entry = _Listed(found, root, links.lead_to(found.uri, root))
+            known = listed.get(found.uri)
             if not found.name.endswith(ARCHIVE_ENDING) and (known is None or (known.linked and not entry.linked)):
-                listed[spelled.uri] = entry
+                listed[found.uri] = entry
     return listed
 
 

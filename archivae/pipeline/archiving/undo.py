@@ -11,7 +11,7 @@ from archivae.errors import ArchivaeError, UsageError
 from archivae.pipeline.archiving.naming import full_name
 from archivae.pipeline.archiving.places import Place, places_of, roots_of
 from archivae.pipeline.archiving.policy import Policy
-from archivae.storage import join, read_object
+from archivae.storage import read_object
 from archivae.storage.names import normal
 from archivae.storage.removal import Known, aside_since, list_aside, place_aside, put_back
 
@@ -27,7 +27,7 @@ class Aside:
     @property
     def uri(self) -> str:
         """Where it belongs."""
-        return join(self.root, self.name)
+        return f"{self.root.rstrip('/')}/{self.name}"
 
     @property
     def place(self) -> str:

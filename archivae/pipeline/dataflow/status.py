@@ -6,9 +6,8 @@ import argparse
 import time
 from typing import Any
 
-from rich.console import Console
-
 from archivae.pipeline.dataflow.service import ENDPOINT, RunningJob, look_up
+from archivae.pipeline.showing import Console
 from archivae.pipeline.summary import print_summary, read_run
 
 _EVERY = 30.0  # seconds between two looks

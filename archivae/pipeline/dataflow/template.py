@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from archivae.pipeline.options import ArchivaeOptions
+from archivae.pipeline.showing import say
 
 # Beam's option, here because `gcloud dataflow flex-template run` has no flag for it: Google's sample gives it as a parameter.
 _IMAGE = {
@@ -80,5 +80,4 @@ def _is_flag(action: argparse.Action) -> bool:
 
 
 if __name__ == "__main__":
-    json.dump(metadata(), sys.stdout, indent=2)
-    print()
+    say(json.dumps(metadata(), indent=2))

@@ -7,8 +7,6 @@ import math
 from typing import Any
 
 from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from archivae.errors import UsageError
 from archivae.models import DEFAULT_MODEL
@@ -18,6 +16,7 @@ from archivae.pipeline.estimate.reckoning import Collection, Storing, Working, p
 from archivae.pipeline.estimate.sample import measure
 from archivae.pipeline.options import add_archive_arguments, add_effort_argument, add_rate_arguments
 from archivae.pipeline.quantities import bytes_of
+from archivae.pipeline.showing import Console, Table
 from archivae.storage import list_source
 
 

@@ -12,6 +12,7 @@ from archivae.pipeline.archiving.policy import read_policy
 from archivae.pipeline.scheduling import cron, systemd
 from archivae.pipeline.scheduling.entry import new_entry
 from archivae.pipeline.scheduling.timetable import EVERY, parse_timetable
+from archivae.pipeline.showing import say
 from archivae.storage.names import scheme_of
 
 _WAYS: dict[str, ModuleType] = {"cron": cron, "systemd": systemd}
@@ -44,16 +45,16 @@ def _install(arguments: argparse.Namespace) -> int:
     entry = new_entry(arguments.name, policy, arguments.beam, timetable)
     way = _WAYS[arguments.way]
     if arguments.dry_run:
-        print(way.preview(entry))
+        say(way.preview(entry))
         return 0
     way.install(entry)
-    print(f"{entry.name}: {arguments.every} at {arguments.at}, by {arguments.way}")
+    say(f"{entry.name}: {arguments.every} at {arguments.at}, by {arguments.way}")
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
     for line in _WAYS[arguments.way].show() or [f"nothing is scheduled by {arguments.way}"]:
-        print(line)
+        say(line)
     return 0
 
 
@@ -62,5 +63,5 @@ def _remove(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"nothing called {arguments.name!r} is scheduled by {arguments.way}; see archivae schedule show"
         )
-    print(f"{arguments.name} is scheduled no more")
+    say(f"{arguments.name} is scheduled no more")
     return 0

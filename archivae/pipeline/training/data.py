@@ -12,11 +12,11 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
 
 from archivae.errors import ArchivaeError, UsageError
 from archivae.images import open_picture, picture_ending
 from archivae.models.training.ahead import map_ahead
+from archivae.pipeline.showing import Console
 from archivae.storage import StoredObject, list_source, read_object
 
 Decoded: TypeAlias = npt.NDArray[np.uint8] | ArchivaeError

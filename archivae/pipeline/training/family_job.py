@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from rich.console import Console
 
 from archivae.models.families import FAMILIES, Family
 from archivae.models.families.quantiser import calibrate
@@ -17,6 +16,7 @@ from archivae.models.training.families import OBJECTIVES
 from archivae.models.training.families.plan import FamilyPlan
 from archivae.models.training.families.settings import SETTINGS
 from archivae.models.training.families.training import FamilyTraining
+from archivae.pipeline.showing import Console
 from archivae.pipeline.training.labelled import LabelledPictures, load_labelled
 from archivae.pipeline.training.options import FamilyOptions
 from archivae.pipeline.training.report import Figure, Figures

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
 
 from archivae.errors import UsageError
 from archivae.models.photo.architecture import Architecture
@@ -18,6 +17,7 @@ from archivae.models.training.codec import CodecTraining
 from archivae.models.training.plan import TrainingPlan
 from archivae.models.training.start import Start, grow, read_start
 from archivae.models.training.synthesis import SynthesisTraining
+from archivae.pipeline.showing import Console
 from archivae.pipeline.training.data import TrainingPictures
 from archivae.pipeline.training.options import CodecOptions
 from archivae.pipeline.training.report import codec_figures

@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
 
 from archivae.errors import UsageError
 from archivae.models.training.plan import CropPlan
+from archivae.pipeline.showing import Console
 from archivae.pipeline.training.data import TrainingPictures, load_pictures
 
 

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from torch import Tensor
 
 from archivae.errors import ModelError
+from archivae.pipeline.showing import Console
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -135,6 +135,6 @@ def open_tensorboard(folder: str, step: int, console: Console) -> SummaryWriter 
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        console.print("no TensorBoard logs: pip install 'archivae\\[train]' for them")
+        console.print("no TensorBoard logs: pip install 'archivae[train]' for them")
         return None
     return SummaryWriter(folder, purge_step=step + 1)

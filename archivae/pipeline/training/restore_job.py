@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from archivae.models import RestorerWeights, load_restorer
@@ -16,6 +15,7 @@ from archivae.models.restore.tasks import find_task
 from archivae.models.restore.weights import shipped_form
 from archivae.models.training.plan import RestorationPlan
 from archivae.models.training.restore import RestorerTraining
+from archivae.pipeline.showing import Console
 from archivae.pipeline.training.options import RestorerOptions
 from archivae.pipeline.training.pairs import load_pairs
 from archivae.pipeline.training.report import Figure

@@ -9,13 +9,13 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar, cast
 
 import torch
-from rich.console import Console
 
 from archivae.errors import UsageError
 from archivae.models import fastest_dtype, pick_device
 from archivae.models.training.loop import Training
 from archivae.models.training.plan import CropPlan, Plan, Precision
 from archivae.models.training.workers import Workers, deterministic_kernels, join_workers, own_device
+from archivae.pipeline.showing import Console
 from archivae.pipeline.training.data import GIB, TrainingPictures, check_enough, describe_pictures, load_pictures
 from archivae.pipeline.training.folder import PLATEAU, TrainingFolder, Weights
 from archivae.pipeline.training.options import CropOptions, TrainingOptions

@@ -1,0 +1,490 @@
+"""All else that is read from an archive or a policy: seeds, ways to go wrong, and what the readers are asked.
+
+Each reader gives back whether it took the bytes. Whatever it raises that is no ArchivaeError is a find, and so is an
+AssertionError: something was taken that can't be right.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from archivae.errors import ArchivaeError, DestinationError
+from archivae.models import FamilyWeights, parse_codec
+from archivae.models.photo import weights as photo_weights
+from archivae.models.restore.weights import parse_restorer
+from archivae.operations.codec import put_on_device
+from archivae.pipeline.archiving.ledger import Removal, Run, open_removals, read_runs, record, record_removals
+from archivae.pipeline.archiving.policy import read_policy
+from archivae.storage import DeadLetter, ManifestRow, StoredObject, own_path, write_dead_letters, write_fragment
+from archivae.storage.archive_index import ArchiveIndex
+from archivae.storage.archive_layout import index_uri, plan_uri, shard_plan_uri
+from archivae.storage.archive_plan import read_round, read_shard_plan, write_plan
+from archivae.storage.dead_letters import read_dead_letters
+from archivae.storage.lease import leased
+from archivae.storage.manifest import read_fragment, read_fragments
+from archivae.storage.objects import read_span
+from archivae.storage.tfrecord import list_records
+from archivae.storage.uri_lists import read_given_names, read_uri_list, write_uri_list
+from archivae.transforms.read import encoded_picture
+from tests.archives import make_archive, pictures
+from tests.autoencoders import pictures as small_pictures
+from tests.autoencoders import weights as family_weights
+from tests.fuzz.mutants import scarred
+from tests.models.restore.small_restorer import small_restorer_weights
+from tests.samples import MODEL, photo, photo_file, small_codec
+from tests.tfrecords import example, tfrecord
+
+_folder = tempfile.TemporaryDirectory(prefix="archivae-fuzz-")
+_EDGES = (-1, 0, 1, 63, 64, 255, 3000, 65_536, 2**31 - 1, 2**31, 2**32, 2**53, 2**63, 10**30)
+_ODD = ("NaN", "Infinity", "-1e999", "1e308", "null", "true", '""', "[]", "{}", "[" * 5000, '"\\ud800"', "0.5", '"a"')
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``seed``: bytes that are right; ``reads``: the reader; ``forges``: bytes made wrong on purpose, from a random number."""
+
+    seed: Callable[[], bytes]
+    reads: Callable[[bytes], bool]
+    forges: Callable[[bytes, Random], bytes]
+
+
+def outside_mutant(kind: str, random: Random) -> bytes:
+    """Every other one with bytes changed at random, the rest forged with knowledge of the format."""
+    seed = KINDS[kind].seed()
+    return scarred(seed, random) if random.random() < 0.5 else KINDS[kind].forges(seed, random)
+
+
+def _place(name: str) -> str:
+    return str(Path(_folder.name, name))
+
+
+def _put(uri: str, data: bytes) -> str:
+    path = Path(uri)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return uri
+
+
+def _taken(read: Callable[[], Any]) -> bool:
+    said = ""
+    try:
+        read()
+    except ArchivaeError as error:
+        said = str(error) or type(error).__name__
+    assert len(said) < 10_000, "an error message of unbounded length"
+    return not said
+
+
+# Tables
+
+
+@cache
+def _archive() -> str:
+    uri = _place("archive")
+    make_archive(uri, [pictures()])
+    return uri
+
+
+@cache
+def _index_rows() -> frozenset[Any]:
+    return frozenset(ArchiveIndex(index_uri(_archive())).rows())
+
+
+def _index_seed() -> bytes:
+    _index_rows()
+    return Path(index_uri(_archive())).read_bytes()
+
+
+def _reads_index(data: bytes) -> bool:
+    uri = _put(_place("index.parquet"), data)
+
+    def read() -> None:
+        index = ArchiveIndex(uri)
+        assert len(index) == sum(index.group_sizes) < 10**6
+        for row in index.rows():
+            index.find(row.name)
+
+    return _taken(read)
+
+
+def _row(number: int) -> ManifestRow:
+    return ManifestRow(
+        source=f"/source/{number}", name=f"{number}.png", bytes=number, sha256="0" * 64, fingerprint="local:1:1",
+        height=1, width=1, status="done", coding="lossless", operation="encode", run="run", written=float(number),
+        lost=("a",) * (number % 3),
+    )  # fmt: skip
+
+
+@cache
+def _manifest_seed() -> bytes:
+    return Path(write_fragment(_place("m"), [*map(_row, range(20))])).read_bytes()
+
+
+def _reads_manifest(data: bytes) -> bool:
+    uri = _put(read_fragments(_place("m"))[0], data)
+    return _taken(lambda: read_fragment(uri))
+
+
+@cache
+def _plan_seed() -> bytes:
+    objects = [StoredObject(f"/s/{n}", f"{n}", n, f"local:{n}:1") for n in range(20)]
+    write_plan(_place("p"), iter([objects]), source="/s", options="{}", first=0)
+    return Path(shard_plan_uri(_place("p"), 0)).read_bytes()
+
+
+def _reads_plan(data: bytes) -> bool:
+    uri = _put(shard_plan_uri(_place("p"), 0), data)
+    assert uri
+    return _taken(lambda: read_shard_plan(_place("p"), 0))
+
+
+@cache
+def _list_seed() -> bytes:
+    write_uri_list(_place("l.parquet"), {f"/s/{n}": f"n{n}" for n in range(20)}, _place("tmp"))
+    return Path(_place("l.parquet")).read_bytes()
+
+
+def _reads_list(data: bytes) -> bool:
+    uri = _put(_place("list.parquet"), data)
+    return _taken(lambda: (read_uri_list(uri), read_given_names(uri)))
+
+
+def _forged_table(seed: bytes, random: Random) -> bytes:
+    """A whole table with right checksums, of rows by the hundred thousand, of long values, of other types or with columns
+    gone; or whose footer says other than its pages."""
+    table = pyarrow.parquet.ParquetFile(pa.BufferReader(seed), pre_buffer=False).read(use_threads=False)
+    for _ in range(random.randint(1, 3)):
+        table = random.choice((_many_rows, _long_values, _other_type, _gone, _nulls, _doubled))(table, random)
+    sink = io.BytesIO()
+    options: dict[str, Any] = {
+        "compression": random.choice(("zstd", "none", "gzip", "snappy")),
+        "use_dictionary": random.random() < 0.7,
+        "data_page_version": random.choice(("1.0", "2.0")),
+        "row_group_size": random.choice((1, 5, 100_000, 10_000_000)),
+    }
+    if table.num_rows > 1000:
+        options["row_group_size"] = max(options["row_group_size"], table.num_rows // 50)
+    pyarrow.parquet.write_table(table, sink, **options)
+    data = sink.getvalue()
+    return scarred(data, random) if random.random() < 0.3 else data
+
+
+def _many_rows(table: pa.Table, random: Random) -> pa.Table:
+    if not table.num_rows:
+        return table
+    wanted = min(random.choice((1000, 25_000)), 600_000 // table.num_columns)
+    return table.take(pa.array([random.randrange(table.num_rows)] * wanted))
+
+
+def _long_values(table: pa.Table, random: Random) -> pa.Table:
+    texts = [n for n, field in enumerate(table.schema) if pa.types.is_string(field.type)]
+    if not texts or table.num_rows > 5000:
+        return table
+    at = random.choice(texts)
+    value = random.choice(("a\n\x1b[31m", "\u202e", "x" * 10_000, "/" * 300))
+    column = pa.array([value] * table.num_rows).dictionary_encode().cast(pa.string())
+    return table.set_column(at, table.schema.field(at).name, column)
+
+
+def _other_type(table: pa.Table, random: Random) -> pa.Table:
+    if not table.num_columns:
+        return table
+    at = random.randrange(table.num_columns)
+    value, kind = random.choice(
+        ((1.5, pa.float64()), (-1, pa.int64()), ("a", pa.string()), (b"a", pa.binary()), ([1], pa.list_(pa.int8())))
+    )
+    return table.set_column(at, table.schema.field(at).name, pa.array([value] * table.num_rows, kind))
+
+
+def _gone(table: pa.Table, random: Random) -> pa.Table:
+    return table.remove_column(random.randrange(table.num_columns)) if table.num_columns > 1 else table
+
+
+def _nulls(table: pa.Table, random: Random) -> pa.Table:
+    if not table.num_columns:
+        return table
+    at = random.randrange(table.num_columns)
+    field = table.schema.field(at)
+    return table.set_column(at, pa.field(field.name, field.type), pa.nulls(table.num_rows, field.type))
+
+
+def _doubled(table: pa.Table, random: Random) -> pa.Table:
+    if not table.num_columns:
+        return table
+    at = random.randrange(table.num_columns)
+    return table.append_column(table.schema.field(at), table.column(at))
+
+
+# Texts
+
+
+@cache
+def _run_seed() -> bytes:
+    record(_place("r"), Run("20260101T000000Z-00000000", "policy", 1.5, kept={"why": 1}, problems=("a",)))
+    return next(Path(_place("r"), "_archivae", "runs").glob("*.json")).read_bytes()
+
+
+def _reads_runs(data: bytes) -> bool:
+    _put(own_path(_place("r"), "runs/20260101T000000Z-00000000.json"), data)
+    return _taken(lambda: read_runs(_place("r")))
+
+
+@cache
+def _removals_seed() -> bytes:
+    removals = [
+        Removal(
+            uri=f"/s/{n}", fingerprint="local:1:1", sha256="0" * 64, aside=f"/s/q/{n}", archive="/a", name=f"{n}",
+            psnr=None, moved_to="", planned=1.5, policy="/p.yaml", grace=60.0,
+        )
+        for n in range(3)
+    ]  # fmt: skip
+    record_removals(_place("v"), "run", removals)
+    return Path(own_path(_place("v"), "runs/run-removals.jsonl")).read_bytes()
+
+
+def _reads_removals(data: bytes) -> bool:
+    _put(own_path(_place("v"), "runs/run-removals.jsonl"), data)
+    problems: list[str] = []
+    read = _taken(lambda: problems.extend(*(planned.problems for planned in open_removals(_place("v")))))
+    assert all(len(problem) < 10_000 for problem in problems), "a problem of unbounded length"
+    return read and not problems
+
+
+@cache
+def _letters_seed() -> bytes:
+    return Path(write_dead_letters(_place("d"), [DeadLetter("/s/1", "read", "Error", "why")] * 3, "run")).read_bytes()
+
+
+def _reads_letters(data: bytes) -> bool:
+    _put(own_path(_place("d"), "dead-letters-run-1.jsonl"), data)
+    for other in Path(own_path(_place("d"), "x")).parent.glob("dead-letters-run-[!1]*"):
+        other.unlink()
+    return _taken(lambda: read_dead_letters(_place("d")))
+
+
+def _lease_seed() -> bytes:
+    return json.dumps({"host": "there", "process": 1, "renewals": 0, "run": "r", "started": "7"}).encode()
+
+
+def _reads_lease(data: bytes) -> bool:
+    """A young lease is somebody's, and its words are shown harmlessly; a damaged one is stale."""
+    _put(own_path(_place("e"), "lease.json"), data)
+    said = ""
+    try:
+        with leased(_place("e"), "ours"):
+            pass
+    except DestinationError as error:
+        said = str(error)
+    assert said or data != _lease_seed(), "a young lease was taken over"
+    assert len(said) < 10_000, "an error message of unbounded length"
+    return bool(said)
+
+
+def _round_seed() -> bytes:
+    _plan_seed()
+    return Path(plan_uri(_place("p"))).read_bytes()
+
+
+def _reads_round(data: bytes) -> bool:
+    _put(plan_uri(_place("q")), data)
+    return _taken(lambda: read_round(_place("q")))
+
+
+def _policy_seed() -> bytes:
+    return (
+        b"sources: [gs://in/**]\ndestination: gs://arc\nquality: 80\nolder_than: 90d\nmax_objects: 5\nmax_hours: 1.5\n"
+    )
+
+
+def _reads_policy(data: bytes) -> bool:
+    uri = _put(_place("policy.yaml"), data)
+    return _taken(lambda: read_policy(uri))
+
+
+def _forged_text(seed: bytes, random: Random) -> bytes:
+    """A number, a text or a word of a text in JSON or YAML is another, or there is too much of it."""
+    text = seed.decode()
+    for _ in range(random.randint(1, 3)):
+        starts = [n for n, c in enumerate(text) if c in ":[,\n"]
+        at = random.choice(starts) + 1 if starts else 0
+        end = next((n for n in range(at, len(text)) if text[n] in ",]}\n"), len(text))
+        value = random.choice(
+            (*map(str, _EDGES), *_ODD, '"' + "a\\n\\u001b[31m\\u202e" * 50 + '"', "&a [*a]", "&b 1\n? *b")
+        )
+        text = text[:at] + " " + value + text[end:]
+    return text.encode("utf-8", "surrogatepass")
+
+
+# Models
+
+
+def _photo_seed() -> bytes:
+    return Path(MODEL).read_bytes()
+
+
+@cache
+def _family_seed() -> bytes:
+    return family_weights("conv").to_bytes()
+
+
+@cache
+def _restorer_seed() -> bytes:
+    return small_restorer_weights("denoise").to_bytes()
+
+
+@cache
+def _coded(family: bool) -> tuple[Any, int]:
+    """The tiles of a picture as the seeds code it, and its side."""
+    if not family:
+        return small_codec().encode([photo()], 60 * 256), 64
+    codec = put_on_device(parse_codec(_family_seed()), "cpu")
+    return codec.encode([small_pictures(1)[0]], 60 * 256), 12
+
+
+@cache
+def _seed_ids() -> frozenset[bytes]:
+    codecs = {parse_codec(seed).model_id() for seed in (_photo_seed(), _family_seed())}
+    return frozenset(codecs | {parse_restorer(_restorer_seed()).model_id()})
+
+
+def _reads_model(data: bytes) -> bool:
+    """What is taken has the content that its id says, finite weights, and makes a codec that decodes or refuses."""
+
+    def read() -> None:
+        weights = parse_codec(data)
+        assert all(t.isfinite().all() for t in weights.tensors().values() if t.is_floating_point())
+        codec = put_on_device(weights, "cpu")
+        tiles, side = _coded(isinstance(weights, FamilyWeights))
+        codec.decode(tiles, side, side, 60 * 256, 1024)
+
+    return _taken(read)
+
+
+def _reads_restorer(data: bytes) -> bool:
+    def read() -> None:
+        weights = parse_restorer(data)
+        assert all(t.isfinite().all() for t in weights.tensors.values())
+
+    return _taken(read)
+
+
+def _forged_model(seed: bytes, random: Random) -> bytes:
+    """Other numbers in the architecture, other weights; half of them with the id that is right for these."""
+    kind = random.randrange(3)
+    (length,) = struct.unpack_from("<Q", seed)
+    header = json.loads(seed[8 : 8 + length])
+    body = bytearray(seed[8 + length :])
+    if kind == 0:
+        sizes = json.loads(header["__metadata__"]["architecture"])
+        sizes[random.choice([*sizes, "new"])] = random.choice((*_EDGES, 1.5, "1", None, [1], True, float("nan")))
+        header["__metadata__"]["architecture"] = json.dumps(sizes)
+    elif kind == 1:
+        name = random.choice([name for name in header if name != "__metadata__"])
+        start, end = header[name]["data_offsets"]
+        filling = random.choice((b"\xff", b"\x7e", b"\x00", b"\x80"))
+        body[start:end] = filling * (end - start)
+    else:
+        key = random.choice([*header["__metadata__"], *header])
+        value = random.choice(("[" * 200_000, "", "a\n\x1b[31m" * 100, "0" * 16, "\u202e"))
+        if key in header["__metadata__"]:
+            header["__metadata__"][key] = value
+        elif key != "__metadata__":
+            header[key]["dtype"] = random.choice(("F16", "F32", "I64", "U8", "BOOL", "BF16"))
+    text = json.dumps(header).encode()
+    data = struct.pack("<Q", len(text)) + text + bytes(body)
+    return _with_its_id(data) if random.random() < 0.5 else data
+
+
+def _with_its_id(data: bytes) -> bytes:
+    """The same with the id of what it holds, where that can be told."""
+    (length,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8 : 8 + length])
+    ids: list[str] = []
+    original = photo_weights.PhotoWeights.model_id, FamilyWeights.model_id
+
+    def noting(number: int) -> Callable[[Any], bytes]:
+        def model_id(self: Any) -> bytes:
+            found = original[number](self)
+            ids.append(found.hex())
+            return found
+
+        return model_id
+
+    photo_weights.PhotoWeights.model_id, FamilyWeights.model_id = noting(0), noting(1)  # type: ignore[method-assign]
+    try:
+        parse_codec(data)
+    except Exception:
+        pass  # what is wrong with it the reader will say
+    finally:
+        photo_weights.PhotoWeights.model_id, FamilyWeights.model_id = original  # type: ignore[method-assign]
+    if not ids:
+        return data
+    header["__metadata__"]["id"] = ids[-1]
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]
+
+
+# TFRecord
+
+
+@cache
+def _records() -> tuple[bytes, ...]:
+    return tuple(example(image__encoded=photo_file(16, 16, seed), image__filename=b"a.png") for seed in range(3))
+
+
+def _tfrecord_seed() -> bytes:
+    return tfrecord(_records())
+
+
+def _reads_tfrecord(data: bytes) -> bool:
+    """Each record that is read is one that was written, unless it was forged whole."""
+    uri = _put(_place("a.tfrecord"), data)
+    found = []
+
+    def read() -> None:
+        file = StoredObject(uri, "a.tfrecord", len(data), f"local:{len(data)}:{Path(uri).stat().st_mtime_ns}")
+        for entry in list_records(file):
+            if entry.span is not None:
+                found.append(read_span(entry.span))
+                encoded_picture(found[-1])
+
+    taken = _taken(read)
+    assert sum(map(len, found)) <= len(data)
+    return taken and bool(found)
+
+
+def _forged_tfrecord(seed: bytes, random: Random) -> bytes:
+    """Examples gone wrong, under checksums that are right; records by the thousand."""
+    if random.random() < 0.1:
+        return tfrecord([b""] * random.choice((1, 1000, 20_000)))
+    return tfrecord([scarred(record, random) for record in _records()])
+
+
+KINDS = {
+    "index": Kind(_index_seed, _reads_index, _forged_table),
+    "manifest": Kind(_manifest_seed, _reads_manifest, _forged_table),
+    "shard plan": Kind(_plan_seed, _reads_plan, _forged_table),
+    "list": Kind(_list_seed, _reads_list, _forged_table),
+    "ledger": Kind(_run_seed, _reads_runs, _forged_text),
+    "removals": Kind(_removals_seed, _reads_removals, _forged_text),
+    "dead letters": Kind(_letters_seed, _reads_letters, _forged_text),
+    "lease": Kind(_lease_seed, _reads_lease, _forged_text),
+    "plan": Kind(_round_seed, _reads_round, _forged_text),
+    "policy": Kind(_policy_seed, _reads_policy, _forged_text),
+    "photo model": Kind(_photo_seed, _reads_model, _forged_model),
+    "family model": Kind(_family_seed, _reads_model, _forged_model),
+    "restorer": Kind(_restorer_seed, _reads_restorer, _forged_model),
+    "tfrecord": Kind(_tfrecord_seed, _reads_tfrecord, _forged_tfrecord),
+}
