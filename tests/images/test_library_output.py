@@ -22,7 +22,6 @@ def test_lines_on_standard_error_are_collected_once_each(capfd: pytest.CaptureFi
 
 
 def test_standard_error_comes_back_after_an_error(capfd: pytest.CaptureFixture[str]) -> None:
-    lines: list[str] = []
     with pytest.raises(ValueError), standard_error_lines() as lines:
         os.write(2, b"said before\n")
         raise ValueError
