@@ -146,7 +146,7 @@ def _add_family_parsers(commands: argparse._SubParsersAction[argparse.ArgumentPa
 _OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode", "restore": "restore"}
 _OPERATIONS |= {operation: operation for operation in FAMILY_OPERATIONS}
 _PASSED_ON = {
-    *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
+    *RATE_WORDS, *READ_WORDS, "effort", "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
     "share_model", "overwrite", "archive", "append", "shard_size", "watch", "notifications",
     "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
 }  # fmt: skip
