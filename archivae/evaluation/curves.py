@@ -151,8 +151,7 @@ def contests(comparisons: Iterable[Comparison]) -> list[Contest]:
     """``comparisons`` with the variants of each rival together, in the order in which they come."""
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for comparison in comparisons:
-        rival = RIVALS.get(comparison.anchor.name, comparison.anchor.label)
-        groups.setdefault((comparison.codec.name, rival), []).append(comparison)
+        groups.setdefault((comparison.codec.name, rival_of(comparison.anchor)), []).append(comparison)
     return [
         Contest(
             group[0].codec,
@@ -164,6 +163,11 @@ def contests(comparisons: Iterable[Comparison]) -> list[Contest]:
         )
         for (_, rival), group in groups.items()
     ]
+
+
+def rival_of(curve: Curve) -> str:
+    """The name that the variants of one codec share; any other curve's label."""
+    return RIVALS.get(curve.name, curve.label)
 
 
 def _hardest(rates: Iterable[BdRate | None]) -> BdRate | None:

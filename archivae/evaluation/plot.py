@@ -6,7 +6,8 @@ ArchiVAE's models stand before all others.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from archivae.evaluation.curves import Curve
+from archivae.evaluation.curves import Curve, rival_of
 
 LOWEST_BPP, HIGHEST_BPP = 0.08, 2.6
 _TICKS = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -54,29 +55,29 @@ _RC: dict[Any, Any] = {
 }
 
 _Style = dict[str, Any]
+_Points = Sequence[tuple[float, float]]
 
 
 def draw(curves: Sequence[Curve], title: str, kind: Literal["svg", "png"]) -> bytes:
     """The plot as a file, the same bytes for the same curves. ``curves``: those of this run and published ones."""
     shown = [curve for curve in curves if curve.measured or curve.name in _PUBLISHED]
-    styles = dict(zip((curve.name for curve in shown), _styles(shown), strict=True))
+    first = {rival_of(curve): curve for curve in reversed(shown)}
+    rivals = [curve for curve in shown if first[rival_of(curve)] is curve]
+    styles = dict(zip(map(rival_of, rivals), _styles(rivals), strict=True))
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=(13, 5.6), layout="constrained")
-        scored = any(curve.by_ssimulacra2() for curve in shown)
-        left, right, *third = figure.subplots(1, 3 if scored else 2)
-        for curve in shown:
-            _line(left, curve, curve.by_psnr(), styles[curve.name])
-            _line(right, curve, curve.by_ms_ssim(), styles[curve.name])
-        _dress(left, "PSNR in RGB (dB)")
-        _dress(right, "MS-SSIM (dB)")
-        for axes in third:
-            for curve in shown:
-                _line(axes, curve, curve.by_ssimulacra2(), styles[curve.name])
-            _dress(axes, "SSIMULACRA 2")
+        panels = {"PSNR in RGB (dB)": Curve.by_psnr, "MS-SSIM (dB)": Curve.by_ms_ssim}
+        if any(curve.by_ssimulacra2() for curve in shown):
+            panels["SSIMULACRA 2"] = Curve.by_ssimulacra2
+        left, *others = figure.subplots(1, len(panels))
+        for axes, (quality, measure) in zip((left, *others), panels.items(), strict=True):
+            for name, points in _at_their_best(shown, measure).items():
+                _line(axes, name, points, styles[name])
+            _dress(axes, quality)
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
         if not all(curve.measured for curve in shown):
             left.set_title("with points: measured in this run; without: published", loc="left", fontsize=9, color=_DIM)
-        _legend(figure, left, shown)
+        _legend(figure, left, rivals)
         return _file(figure, kind)
 
 
@@ -92,10 +93,20 @@ def _styles(curves: Sequence[Curve]) -> Iterator[_Style]:
             yield {"color": colour, "ls": dash, "lw": 1.2, "zorder": 3}
 
 
-def _line(axes: Axes, curve: Curve, points: Sequence[tuple[float, float]], style: _Style) -> None:
+def _at_their_best(curves: Sequence[Curve], measure: Callable[[Curve], _Points]) -> dict[str, _Points]:
+    """The points of each rival: of its variants those of the one that is highest by ``measure``."""
+    best: dict[str, _Points] = {}
+    for curve in curves:
+        points, rival = measure(curve), rival_of(curve)
+        if rival not in best or _height(points) > _height(best[rival]):
+            best[rival] = points
+    return best
+
+
+def _line(axes: Axes, name: str, points: _Points, style: _Style) -> None:
     if points:
         rates, qualities = zip(*points, strict=True)
-        axes.plot(rates, qualities, label=curve.label, **style)
+        axes.plot(rates, qualities, label=name, **style)
 
 
 def _dress(axes: Axes, quality: str) -> None:
@@ -124,16 +135,15 @@ def _span(axes: Axes) -> tuple[float, float]:
 def _legend(figure: Figure, axes: Axes, curves: Sequence[Curve]) -> None:
     """Beside the panels, in the order in which the curves lie one above the other, ours first."""
     lines = {line.get_label(): line for line in axes.lines}
-    ranked = sorted(curves, key=lambda curve: (not curve.ours, -_height(curve)))
-    handles = [lines[curve.label] for curve in ranked if curve.label in lines]
+    ranked = sorted(curves, key=lambda curve: (not curve.ours, -_height(curve.by_psnr())))
+    handles = [lines[name] for name in map(rival_of, ranked) if name in lines]
     figure.legend(handles=handles, loc="outside right center", frameon=False, handlelength=3.2)
 
 
-def _height(curve: Curve) -> float:
-    """PSNR at half a bit per pixel, by straight lines."""
-    points = curve.by_psnr()
+def _height(points: _Points) -> float:
+    """Quality at half a bit per pixel, by straight lines."""
     if not points:
-        return 0.0
+        return -math.inf
     rates, qualities = zip(*points, strict=True)
     return float(np.interp(0.5, rates, qualities))
 

@@ -149,9 +149,9 @@ def _add_family_parsers(commands: argparse._SubParsersAction[argparse.ArgumentPa
 _OPERATIONS = {"encode": "encode", "append": "encode", "decode": "decode", "restore": "restore"}
 _OPERATIONS |= {operation: operation for operation in FAMILY_OPERATIONS}
 _PASSED_ON = {
-    *RATE_WORDS, *READ_WORDS, "model", "format", "restore_profile", "accelerator", "accelerator_scope", "max_pixels",
-    "share_model", "overwrite", "overwrite_foreign", "max_failures", "archive", "append", "update_changed", "keep_old",
-    "shard_size", "watch", "notifications", "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
+    *RATE_WORDS, *READ_WORDS, "effort", "model", "format", "restore_profile", "accelerator", "accelerator_scope",
+    "max_pixels", "share_model", "overwrite", "overwrite_foreign", "max_failures", "archive", "append", "update_changed",
+    "keep_old", "shard_size", "watch", "notifications", "task", "restore", *RESTORATION_WORDS, *FAMILY_WORDS,
 }  # fmt: skip
 _BEAM_NOTE = "Any option of Apache Beam passes through: --runner, --direct_num_workers, --project, ..."
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import json
 from typing import Any
 
@@ -19,8 +20,8 @@ from archivae.operations.rate import (
     TargetSsimulacra2,
 )
 from archivae.operations.restoration import Restoration
-from archivae.pipeline.cli import _pipeline_arguments, build_parser
-from archivae.pipeline.options import Settings
+from archivae.pipeline.cli import _PASSED_ON, _pipeline_arguments, build_parser
+from archivae.pipeline.options import Settings, add_encode_arguments
 
 PLAIN = ["--operation=encode", "--input=a", "--output=b"]
 
@@ -77,10 +78,16 @@ def test_what_is_asked_for_in_either_spelling(words: list[str], rate: Rate) -> N
         assert settings(*given).rate == rate == from_command(*given).rate
 
 
+def test_the_command_hands_on_every_option_of_encode() -> None:
+    parser = argparse.ArgumentParser()
+    add_encode_arguments(parser)
+    assert {action.dest for action in parser._actions} - {"help"} <= _PASSED_ON
+
+
 def test_effort_decides_what_is_written_only_where_there_is_some() -> None:
     plain, none, hard = settings(), settings("--effort=0"), settings("--effort", "2")
     assert plain.canonical("id") == none.canonical("id") and "effort" not in plain.canonical("id")
-    assert json.loads(hard.canonical("id"))["effort"] == 2
+    assert json.loads(hard.canonical("id"))["effort"] == 2 == from_command("--effort=2").effort
     for effort in ("-1", "4"):
         with pytest.raises(UsageError, match=f"effort goes from 0 to 3 in whole numbers, found {effort}"):
             settings(f"--effort={effort}")
