@@ -26,8 +26,8 @@ def _noisy(rng: np.random.Generator, clean: Pixels) -> Floats:
         light = to_linear(clean)
         return to_srgb(light + camera_noise(rng, light))
     sigma = min(rng.exponential(USUAL_SIGMA), LARGEST_SIGMA)
-    noisy = clean + np.float32(sigma) * rng.standard_normal(clean.shape, np.float32)
-    return np.asarray(noisy / np.float32(255), np.float32)
+    noise = rng.standard_normal(clean.shape, np.float32) * np.float32(sigma)
+    return np.asarray((clean + noise) / 255, np.float32)
 
 
 def _recompressed(rng: np.random.Generator, clean: Pixels) -> Floats:
