@@ -85,6 +85,7 @@ def write_images(job: Job | GenerationJob, allowed: Allowed) -> WriteImages:
         options=job.options,
         run=job.run,
         progress=job.progress,
+        fence=job.fence,
         overwrite_foreign=job.overwrite_foreign,
         allowed=allowed,
     )

@@ -106,7 +106,7 @@ def run(
     _check_source(job, settings)
     check_places(job, settings)
     with alone(options, job) as fence:
-        job = replace(job, token=fence.token)
+        job = replace(job, token=fence.token, inherits=fence.inherits)
         return _run_alone(options, settings, job, hint, runner in LOCAL_RUNNERS and watch)
 
 

@@ -28,11 +28,13 @@ LARGEST_LEASE = 64 * 1024
 class Fence:
     """The right of a job to write under ``destination``: it travels with the job to every worker.
 
-    ``token``: the job's id as its lease has it; empty for a job without a lease, which is not held up.
+    ``token``: the job's id as its lease has it; empty for a job without a lease, which is not held up. ``inherits``: the
+    lease was taken over from a job that was killed, and may have left files that no row of the manifest speaks of.
     """
 
     destination: str
     token: str = ""
+    inherits: bool = False
 
     def check(self) -> None:
         """LeaseLostError if the destination's lease is not the job's any more."""

@@ -70,7 +70,7 @@ def leased(destination: str, run: str) -> Iterator[Fence]:
     ended = threading.Event()
     renewing = threading.Thread(target=lease.renew_until, args=(ended,), daemon=True)
     renewing.start()
-    fence = Fence(destination, run)
+    fence = Fence(destination, run, inherits=lease.inherits)
     try:
         yield fence
     except ArchivaeError as error:
@@ -92,6 +92,7 @@ class _Lease:
         self._holder = holder
         self._fingerprint: str | None = None
         self.lost = False
+        self.inherits = False
 
     def take(self) -> None:
         """DestinationError if another has it."""
@@ -99,6 +100,7 @@ class _Lease:
         if found is not None:
             self._fingerprint = found.fingerprint
             self._refuse_unless_over(found)
+            self.inherits = True
         taken = self._write()
         if taken is None:
             raise self._refusal("another job, begun this very moment,")

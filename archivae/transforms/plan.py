@@ -49,9 +49,9 @@ class Job:
     objects, not a folder or glob, so each is meant to be what the operation takes. ``shards``: what goes into which
     shard of an archive; None where each picture becomes a file of its own. ``retry_failed``: what failed and has not
     changed since is worked on again. ``masks``: the pattern of objects that are masks of others
-    (`archivae.operations.restoration`), and no pictures of their own. ``token``: of the lease that the job has, if it has
-    one. ``overwrite_foreign``: what lies at a target may be replaced, whoever wrote it. ``max_failures``: more of them end
-    the job.
+    (`archivae.operations.restoration`), and no pictures of their own. ``token``, ``inherits``: of the lease that the job
+    has, if it has one. ``overwrite_foreign``: what lies at a target may be replaced, whoever wrote it. ``max_failures``:
+    more of them end the job.
     """
 
     operation: str
@@ -67,13 +67,14 @@ class Job:
     retry_failed: bool = True
     masks: str = ""
     token: str = ""
+    inherits: bool = False
     overwrite_foreign: bool = False
     max_failures: MaxFailures | None = None
 
     @property
     def fence(self) -> Fence:
         """What every write of the job goes through."""
-        return Fence(self.destination, self.token)
+        return Fence(self.destination, self.token, self.inherits)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,8 @@ def write_item(
 
     def is_ours(found: StoredObject) -> bool:
         known = written_bytes(uri, item.source.uri) if item.replaces is None else item.replaces
-        return known == found.size
+        # A job that was killed may have replaced it, and not have come to say so.
+        return known == found.size or (fence.inherits and known is not None)
 
     try:
         with timed("io"):

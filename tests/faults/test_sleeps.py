@@ -84,8 +84,8 @@ def sleep_while_another_encodes(place: Folder, at: int) -> bool:
     if not wait_until_asleep(first):
         assert first.exitcode == 0
         return False
-    newest = {**PHOTOS, "a.png": LATER["m0.png"], "z.png": LATER["m1.png"]}
-    source.put({"a.png": LATER["m0.png"], "z.png": LATER["m1.png"]})
+    newest = {**PHOTOS, "a.png": LATER["m0.png"], "z.png": NEW["n1.png"]}
+    source.put({"a.png": LATER["m0.png"]})
     assert run_elsewhere(*words) == 0
     before = archive.files()
     assert wake(first) == 2
