@@ -45,8 +45,8 @@ SECOND_READER = """
 Odd files of every kind, made for a test or shipped by other packages, are read exactly and compared with the samples that they
 were made from, or with what an independent decoder gives: libvips, libtiff's and libjpeg-turbo's tools, OpenJPEG. *Agreed* is
 the same samples. *Refused* is a dead letter with its reason; most of these files are damaged on purpose. *Noted* lacks
-something that is named as lost, or is kept as its own bytes. *Wrong* would be anything else. `tests/second_reader` makes the files, and
-`python -m tests.second_reader.test_second_reader` the figures.
+something that is named as lost, or is kept as its own bytes. *Wrong* would be anything else. `tests/second_reader` makes the
+files, and `python -m tests.second_reader.test_second_reader` the figures.
 
 | files | in all | agreed | refused | noted | wrong |
 | --- | --- | --- | --- | --- | --- |
