@@ -11,6 +11,7 @@ from archivae.operations.names import archive_name
 from archivae.storage import StoredObject, join, scratch_of, write_object
 from archivae.storage.archive_layout import members_folder
 from archivae.storage.archive_plan import Round, write_plan
+from archivae.storage.escaping import escape_name
 from archivae.storage.objects import store_of
 from tests.samples import photo_file
 
@@ -43,11 +44,11 @@ def plan(archive: str, shards: Sequence[Sequence[str]], first: int = 0) -> Round
 
 
 def make_archive(archive: str, shards: Sequence[Mapping[str, bytes]], first: int = 0) -> None:
-    """An archive of these pictures, or further shards of one."""
+    """An archive of these pictures, by their sources' names, or further shards of one."""
     round = plan(archive, [sorted(members) for members in shards], first)
     for shard, members in zip(round.shards, shards, strict=True):
         put_members(archive, shard, members)
-        pack_shard(archive, shard, members)
+        pack_shard(archive, shard, map(escape_name, members))
     publish_round(archive, round)
 
 

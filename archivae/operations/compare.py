@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
 from archivae.bitstream import Bitstream, Coding
-from archivae.errors import VerificationError
+from archivae.errors import UsageError, VerificationError
 from archivae.images import MAX_PIXELS, READ_WORDS, Picture, ReadOptions, open_picture
 from archivae.operations.chunks import same_samples
 from archivae.operations.codec import Pixels
@@ -17,6 +16,7 @@ from archivae.operations.decode import own_bytes
 from archivae.operations.encode import options_for
 from archivae.operations.quality import psnr
 from archivae.operations.rate import RATE_WORDS, pick_rate
+from archivae.untrusted import load_json, shown
 
 
 def level_against(original: bytes, options: str, stream: Bitstream, decoded: Picture) -> float:
@@ -47,10 +47,15 @@ def level_of(original: Picture, decoded: Picture, measure: Callable[[Pixels, Pix
 
 @lru_cache
 def reading_of(options: str) -> ReadOptions:
-    """How a job with these options read its pictures."""
-    asked = json.loads(options)
-    rate = pick_rate(**{word: asked[word] for word in RATE_WORDS if word in asked})
-    return options_for(rate, ReadOptions(**{word: asked[word] for word in READ_WORDS if word in asked}))
+    """How a job with these options read its pictures. VerificationError for options that no job has."""
+    try:
+        asked = load_json(options)
+        rate = pick_rate(**{word: asked[word] for word in RATE_WORDS if word in asked})
+        return options_for(rate, ReadOptions(**{word: asked[word] for word in READ_WORDS if word in asked}))
+    except (UsageError, TypeError, ValueError) as error:
+        raise VerificationError(
+            f"expected the options of a job in the manifest, found others ({shown(error)})"
+        ) from error
 
 
 def _times(picture: Picture) -> tuple[tuple[int, ...], int]:

@@ -28,6 +28,7 @@ from archivae.storage.names import join, normal, own_path, scratch_of
 from archivae.storage.objects import read_object, stat_object, store_of, write_object
 from archivae.storage.parquet import read_parquet
 from archivae.storage.targets import foreign, write_target
+from archivae.untrusted import LARGEST_JSON, load_json, shown
 
 Vectors = npt.NDArray[np.float32]
 SUFFIX = ".parquet"
@@ -89,7 +90,14 @@ def _is_our_whole(uri: str) -> bool:
 def _known_wholes(uri: str) -> list[str]:
     """The SHA-256 of the last files that were written, or about to be, as ``uri``."""
     record = _record_of(uri)
-    return list(json.loads(read_object(record))) if stat_object(record) is not None else []
+    if stat_object(record) is None:
+        return []
+    try:
+        return [text for text in load_json(read_object(record, limit=LARGEST_JSON)) if isinstance(text, str)]
+    except (TypeError, ValueError) as error:
+        raise StorageError(
+            f"expected {record!r} to name what was written, found something else ({shown(error)}); delete it"
+        ) from error
 
 
 def _record_of(uri: str) -> str:

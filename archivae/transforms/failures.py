@@ -16,11 +16,13 @@ from typing import Any, TypeVar
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton, PCollection
 
+from archivae.errors import StorageError
 from archivae.storage import own_path, read_object, scratch_of, stat_object, write_object
 from archivae.storage.dead_letters import count_failed
 from archivae.storage.names import scheme_of
 from archivae.storage.objects import delete_object
 from archivae.transforms.item import Item
+from archivae.untrusted import load_json
 
 T = TypeVar("T")
 Allowed = int | AsSingleton | None
@@ -28,6 +30,7 @@ Allowed = int | AsSingleton | None
 
 _LOOKS_APART = 5.0
 """Seconds between two looks for the mark in a bucket; in a folder it is looked for before each object."""
+_LARGEST_MARK = 4096  # bytes
 _SHARES = 8
 """Failures are recorded, and counted over all workers, when so large a share of those left may have come together."""
 
@@ -107,7 +110,10 @@ def take_mark(destination: str, run: str) -> int | None:
     mark = _mark(destination, run)
     if stat_object(mark) is None:
         return None
-    allowed = int(json.loads(read_object(mark))["allowed"])
+    try:
+        allowed = int(load_json(read_object(mark, limit=_LARGEST_MARK))["allowed"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise StorageError(f"expected {mark!r} to say how many failures were allowed, found something else") from error
     delete_object(mark)
     return allowed
 

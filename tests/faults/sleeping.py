@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from archivae.storage import gcs, lease, local
+from archivae.transforms.write import WriteFn
 from tests.end_to_end.jobs import Folder, command
 from tests.faults.killing import PATIENCE
 
@@ -68,6 +69,7 @@ def _run(prepare: Callable[[int], None], at: int, words: tuple[str, ...], enviro
 
 def _sleep_at(at: int) -> None:
     left = [at]
+    WriteFn.ahead = 1  # one change at a time: none sleeps while another has a folder locked
 
     def sleepy(store: ModuleType, name: str) -> Callable[..., Any]:
         act = getattr(store, name)

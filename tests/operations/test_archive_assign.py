@@ -14,6 +14,7 @@ from archivae.operations.archive_new import unarchived
 from archivae.operations.rate import Lossless, MaxBytes, Quality, Rate, TargetBpp, TargetPsnr, TargetSsim
 from archivae.storage import StoredObject
 from archivae.storage.archive_index import IndexRow
+from archivae.storage.escaping import escape_name
 
 endings = st.sampled_from(["jpg", "JPG", "png", "webp", "tif", "", "heic"])
 sources = st.lists(
@@ -73,3 +74,17 @@ def test_what_is_new_is_what_the_index_lacks(names: set[str], archived: set[str]
     rows = [IndexRow(name, 0, 0, 0, 1, 1, 0, 0.0, bytes(32)) for name in sorted(archived)]
     found = [source.name for source in unarchived([stored(name) for name in sorted(names)], rows)]
     assert found == sorted(names - archived)
+
+
+@given(st.sets(st.text("a\n\\", min_size=1, max_size=3)), st.sets(st.text("a\n\\", min_size=1, max_size=3)))
+def test_what_is_archived_under_an_escaped_name_may_be_new_too(names: set[str], archived: set[str]) -> None:
+    rows = [IndexRow(name, 0, 0, 0, 1, 1, 0, 0.0, bytes(32)) for name in sorted(map(escape_name, archived))]
+    sources = [stored(name) for name in sorted(names)]
+    assert {source.name for source in unarchived(sources, rows)} == names - archived
+
+    def is_new(source: StoredObject, row: IndexRow) -> bool:
+        assert row.name == escape_name(source.name)
+        return source.name.endswith("a")
+
+    changed = {name for name in names & archived if name.endswith("a")}
+    assert {source.name for source in unarchived(sources, rows, is_new)} == (names - archived) | changed

@@ -29,6 +29,7 @@ from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import index_uri, list_shards, shard_number, shard_uri
 from archivae.storage.archive_plan import next_shard, pending_round
 from archivae.storage.archive_rewrite import Rewrite, Taken, read_rewrite, write_rewrite
+from archivae.storage.escaping import escape_name
 from archivae.storage.fence import Fence
 from tests.archives import NAMES, avae, fingerprints, make_archive, pictures, plan, put_members
 
@@ -214,6 +215,64 @@ def test_of_single_files_the_file_and_its_rows_go(kill: str, tmp_path: Path, mon
     assert {name for name in fingerprints(uri) if name.endswith(".avae")} == {f"{name}.avae" for name in left(GONE)}
     assert rows_of(uri).keys() == left(GONE).keys() and read_rewrite(uri) is None
     assert remove(uri, [GONE], Fence(uri)) == [GONE]
+
+
+ODD = "a\nb.png"
+LOOKS_ESCAPED = "a%{0a}b.png"
+
+
+@pytest.mark.parametrize(
+    ("asked", "goes"), [(ODD, ODD), (escape_name(ODD), ODD), (escape_name(LOOKS_ESCAPED), LOOKS_ESCAPED)]
+)
+@pytest.mark.parametrize("shards", [True, False])
+def test_a_picture_with_an_odd_name_goes_by_its_own_name_or_the_archived_one(
+    shards: bool, asked: str, goes: str, tmp_path: Path
+) -> None:
+    uri, names = str(tmp_path / "archive"), [ODD, "c.png"] if goes == ODD else [LOOKS_ESCAPED, "c.png"]
+    files = {name: avae(seed) for seed, name in enumerate(names)}
+    put_odd(uri, files, shards)
+    assert remove(uri, [asked, "nope\n"], Fence(uri)) == ["nope\n"]
+    assert rows_of(uri).keys() == {"c.png"} and files[goes] not in everything(uri)
+    assert files["c.png"] in everything(uri)
+    assert remove(uri, [asked], Fence(uri)) == [asked]
+
+
+@pytest.mark.parametrize("shards", [True, False])
+def test_of_two_pictures_that_a_name_may_mean_the_source_s_own_goes(shards: bool, tmp_path: Path) -> None:
+    uri, files = str(tmp_path / "archive"), {ODD: avae(1), LOOKS_ESCAPED: avae(2)}
+    put_odd(uri, files, shards)
+    assert remove(uri, [LOOKS_ESCAPED], Fence(uri)) == []
+    assert (
+        rows_of(uri).keys() == {ODD} and files[ODD] in everything(uri) and files[LOOKS_ESCAPED] not in everything(uri)
+    )
+
+
+def test_the_rows_of_odd_names_follow_the_index(tmp_path: Path) -> None:
+    uri, files = str(tmp_path / "archive"), {ODD: avae(1), "c.png": avae(2)}
+    put_odd(uri, files, True)
+    assert remove(uri, ["c.png"], Fence(uri)) == []
+    found = ArchiveIndex(index_uri(uri)).find(escape_name(ODD))
+    assert found is not None and rows_of(uri)[ODD].archive == shard_uri(uri, found.shard)
+    assert archivae.open_archive(uri).read(ODD) == files[ODD]
+
+
+def put_odd(uri: str, files: dict[str, bytes], shards: bool) -> None:
+    """Pictures by their sources' names, in one shard or as single files, with their rows."""
+    if shards:
+        make_archive(uri, [files])
+        index = ArchiveIndex(index_uri(uri))
+        rows = [replace(manifest_row(uri, escape_name(name), index), name=name, source=f"/s/{name}") for name in files]
+    else:
+        rows = []
+        for name, data in files.items():
+            place = join(uri, archive_name(name))
+            write_object(place, data, scratch=scratch_of(uri))
+            row = ManifestRow(
+                source=f"/s/{name}", name=name, bytes=1, sha256="", fingerprint="", height=8, width=8, status="done",
+                archive=place, operation="encode", run="run", written=1.0,
+            )  # fmt: skip
+            rows.append(row)
+    write_fragment(uri, rows)
 
 
 @pytest.mark.parametrize("keep", [True, False])

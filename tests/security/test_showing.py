@@ -20,9 +20,14 @@ from archivae.untrusted import MOST_SHOWN, load_json, shown, shown_lines
 PACKAGE = Path(archivae.__file__).parent
 NASTY = "a\nfailed: b\r\x1b[31m\x07\x9b\u202e\u2066\u200f\u2028\udcff\ufeff[red]c"
 
-# The way itself; workers that talk to their parent through pipes; a file that is appended to.
+# The way itself; workers that talk to their parent through pipes; a file that is appended to; what takes lines off the log.
 THE_WAY = {"pipeline/showing.py"}
-NO_TERMINAL = {"images/readers/tensorflow_worker.py", "images/readers/tensorflow_io.py", "transforms/progress.py"}
+NO_TERMINAL = {
+    "images/readers/tensorflow_worker.py",
+    "images/readers/tensorflow_io.py",
+    "transforms/progress.py",
+    "images/library_output.py",
+}
 FORBIDDEN_CALLS = {
     "print", "pprint", "input", "sys.stdout.write", "sys.stderr.write", "sys.stdout.writelines", "sys.stderr.writelines",
     "os.write", "warnings.warn", "traceback.print_exc", "traceback.print_exception", "json.dump",

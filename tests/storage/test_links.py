@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from archivae.errors import StorageError
 from archivae.storage.local import remove_stale_scratch
 from archivae.storage.names import own_path
 from archivae.storage.objects import clear_own, delete_if, delete_object, stat_object
-from archivae.storage.removal import Known, delete_aside, set_aside
+from archivae.storage.removal import Known, delete_aside, place_aside, set_aside
 
 CONTENT = b"somebody else's"
 SHA = "0" * 64
@@ -88,18 +89,16 @@ def test_what_lies_aside_behind_a_link_stays(tmp_path: Path) -> None:
     original.write_bytes(CONTENT)
     found = stat_object(str(original))
     assert found is not None
-    import hashlib
-
-    known = Known(str(original), found.fingerprint, hashlib.sha256(CONTENT).hexdigest())
+    root, sha256 = str(tmp_path / "in"), hashlib.sha256(CONTENT).hexdigest()
+    known = Known(str(original), found.fingerprint, sha256, root, place_aside(root, sha256, "a.jpg"))
     behind = tmp_path / "behind"
     behind.mkdir()
     link(tmp_path / "in", "_archivae/quarantine", behind)
-    target = own_path(str(tmp_path / "in"), "quarantine/1/a.jpg")
-    with pytest.raises(StorageError, match="is a link"):
-        set_aside(known, target)
+    with pytest.raises(StorageError, match="behind the linked folder"):
+        set_aside(known)
     assert original.read_bytes() == CONTENT
-    (behind / "1").mkdir()
-    os.link(original, behind / "1" / "a.jpg")
-    with pytest.raises(StorageError, match="is a link"):
-        delete_aside(known, target)
-    assert (behind / "1" / "a.jpg").exists()
+    (behind / sha256[:16]).mkdir()
+    os.link(original, behind / sha256[:16] / "a.jpg")
+    with pytest.raises(StorageError, match="behind the linked folder"):
+        delete_aside(known)
+    assert (behind / sha256[:16] / "a.jpg").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,20 @@ def test_what_a_killed_run_left_without_a_row_is_adopted() -> None:
     assert names_for([(found, None)], Taken(outputs, {}, adopts=True)) == {"/in/1.png": "in/1.png"}
     names = names_for([(found, None)], Taken(outputs, {}, adopts=False))
     assert names == {"/in/1.png": version_name("in/1.png", "local:1:1")}
+
+
+def test_what_failed_under_a_name_that_something_else_has_is_not_tried_under_it_again() -> None:
+    found = StoredObject("/in/1.png", "1.png", 1, "local:1:1")
+    failed = ManifestRow(
+        source=found.uri, name="in/1.png", bytes=1, sha256="", fingerprint=found.fingerprint, height=0, width=0,
+        status="failed", operation="encode", error="something else lies there", run="", written=1.0,
+    )  # fmt: skip
+    version = version_name("in/1.png", "local:1:1")
+    taken = Taken({archive_name("in/1.png")}, {}, adopts=True)
+    assert names_for([(found, failed)], taken) == {found.uri: version}
+    taken = Taken({archive_name("in/1.png"), archive_name(version)}, {}, adopts=True)
+    assert names_for([(found, dataclasses.replace(failed, name=version))], taken)[found.uri] != version
+    assert names_for([(found, failed)], Taken(set(), {}, adopts=True)) == {found.uri: "in/1.png"}, "nothing else has it"
 
 
 NAMES = st.sampled_from(["1.png", "1~2.png", "1~3.png", "1~2~2.png"])

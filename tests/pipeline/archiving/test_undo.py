@@ -51,6 +51,24 @@ def test_everything_comes_back(file: str, source: Folder, capsys: pytest.Capture
     assert main(["policy", "undo", file]) == 0, "nothing lies aside, and that is well"
 
 
+def test_what_has_an_odd_name_goes_aside_and_comes_back(tmp_path: Path) -> None:
+    names = ["a\nb.png", "c\\d.png", "e\udcff.png", "f%{0a}g.png"]
+    source, target = Folder(str(tmp_path / "in")), Folder(str(tmp_path / "arc"))
+    pictures = {name: photo_file(64, 64, number) for number, name in enumerate(names)}
+    Path(source.uri).mkdir()
+    for name, data in pictures.items():
+        Path(source.uri, name).write_bytes(data)
+        os.utime(Path(source.uri, name), (1.0, 1.0))
+    file = write_policy(
+        tmp_path / "policy.yaml", source, target, originals="delete", accept_loss=True, grace="1d", older_than="1d"
+    )
+    assert main(["policy", "run", file, "--accelerator=cpu"]) == 0
+    left = [path for path in Path(source.uri).iterdir() if path.is_file()]
+    assert not left
+    assert main(["policy", "undo", file]) == 0
+    assert {path.name: path.read_bytes() for path in Path(source.uri).iterdir() if path.is_file()} == pictures
+
+
 @pytest.mark.parametrize("spelling", ["name", "path", "archive"])
 def test_one_comes_back_by_any_of_its_names(spelling: str, file: str, source: Folder) -> None:
     name = "sub/b.png"
