@@ -147,9 +147,13 @@ def test_a_picture_of_just_the_allowed_size_is_read() -> None:
 
 
 def test_more_tiles_than_memory_are_refused_without_taking_any() -> None:
-    data = header(model_id=MODEL) + head(2**32 - 1, 2**32 - 1, coding=0, side=1) + chunk(b"TILE", bytes(16))
-    with pytest.raises(CorruptBitstreamError, match="a table of 4503599627370496 tiles does not fit into 16 bytes"):
-        read_bitstream(data)
+    for side, problem in (
+        (2**32 - 1, "4503599627370496 tiles, more than 1048576"),
+        (2**15, "a table of 262144 tiles does not fit into 16 bytes"),
+    ):
+        data = header(model_id=MODEL) + head(side, side, coding=0, side=1) + chunk(b"TILE", bytes(16))
+        with pytest.raises(CorruptBitstreamError, match=problem):
+            read_bitstream(data)
 
 
 DATA = chunk(b"DATA", b"x")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from rich.console import Console
 from safetensors.torch import load_file
 
 from archivae.errors import ArchivaeError, ModelError, UsageError
 from archivae.models import load_model, shipped
 from archivae.pipeline import train
+from archivae.pipeline.showing import Console
 from archivae.pipeline.training import job
 from archivae.pipeline.training.options import CodecOptions
 from archivae.pipeline.training.report import Report, open_tensorboard

@@ -58,7 +58,7 @@ def test_the_shipped_prices_name_every_hardware() -> None:
         ("storage: {a: {month: -1, writes: 0, reads: 0, retrieval: 0, minimum_days: 0}}", "-1 in storage.a.month"),
         ("storage: {a: {months: 1}}", "unknown words in storage.a: months"),
         ("storage: {}\nworkers: {}", "start_minutes"),
-        ("[", "file of prices"),
+        ("[", "mine.yaml' to be YAML"),
         ("", "file of prices"),
     ],
 )
