@@ -29,6 +29,7 @@ EXPIRES_AFTER = 180.0
 """Seconds since it was renewed last, by the clocks of the store and of whoever wants the lease."""
 CLOCKS_DIFFER = 30.0
 """Seconds by which these clocks may differ: a lease from further in the future is stale."""
+_IF_KILLED = f"or if it was killed on another machine, run again {EXPIRES_AFTER:.0f} s later"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class _Lease:
             self.inherits = True
         taken = self._write()
         if taken is None:
-            raise self._refusal("another job, begun this very moment,")
+            raise self._refusal("another job, begun this very moment,", _IF_KILLED)
         self._fingerprint = taken
 
     def renew_until(self, ended: threading.Event) -> None:
@@ -145,18 +146,16 @@ class _Lease:
         if other.is_alive or -CLOCKS_DIFFER <= age < EXPIRES_AFTER:
             raise self._refusal(
                 f"the job {shown(other.run, 200)} (process {other.process} of {shown(other.host, 200)}, "
-                f"seen {age:.0f} s ago)"
+                f"seen {age:.0f} s ago)",
+                "or end that process" if other.is_alive else _IF_KILLED,
             )
 
     def _found(self) -> str | None:
         found = stat_object(self._uri)
         return found.fingerprint if found else None
 
-    def _refusal(self, who: str) -> DestinationError:
-        return DestinationError(
-            f"{who} works on {self._destination}: wait for its end. If it was killed on another machine, "
-            f"run again {EXPIRES_AFTER:.0f} s later"
-        )
+    def _refusal(self, who: str, otherwise: str) -> DestinationError:
+        return DestinationError(f"{who} works on {self._destination}: wait for its end, {otherwise}")
 
     def _write(self) -> str | None:
         text = json.dumps(asdict(self._holder), sort_keys=True)

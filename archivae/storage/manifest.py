@@ -48,7 +48,7 @@ class ManifestRow:
     status: Status
     coding: Coding = ""
     archive: str = ""  # URI of what was written
-    archive_bytes: int = 0
+    archive_bytes: int = 0  # 0 also for a picture that lay there already, and was not written by us
     bpp: float = 0.0  # bits of the archive per pixel
     psnr: float = 0.0  # dB; inf if lossless, 0 unknown
     quality: float = 0.0

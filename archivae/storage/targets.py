@@ -15,26 +15,47 @@ _TRIES = 3
 
 
 def write_target(
-    fence: Fence, uri: str, data: bytes, *, is_ours: Callable[[StoredObject], bool], overwrite_foreign: bool = False
-) -> None:
+    fence: Fence,
+    uri: str,
+    data: bytes,
+    *,
+    is_ours: Callable[[StoredObject], bool],
+    overwrite_foreign: bool = False,
+    look_first: bool = False,
+) -> bool:
     """Write an object of a job where none is, or over one of which ``is_ours`` says that it may go.
 
-    One that holds these very bytes counts as written: most often a killed job left it. DestinationError for any other,
-    unless ``overwrite_foreign``. What appears or changes meanwhile is not replaced. LeaseLostError if the destination is
-    another job's by now.
+    One that holds these very bytes counts as written: most often a killed job left it. False if such a one is not ours: an
+    original, maybe, that was archived without loss. DestinationError for any other, unless ``overwrite_foreign``. What
+    appears or changes meanwhile is not replaced. ``look_first``: something may lie there. LeaseLostError if the
+    destination is another job's by now.
     """
-    found, scratch = None, scratch_of(fence.destination)
+    fence.check()
+    # Trying alone does not tell: a bucket takes equal bytes for an upload of ours whose answer was lost.
+    found = stat_object(uri) if look_first else None
+    if found is None:
+        created, found = _create(fence, uri, data)
+        if created:
+            return True
+    if found is None:
+        _write_over_no_file(uri, data, scratch_of(fence.destination), overwrite_foreign)
+    elif found.size == len(data) and read_object(uri) == data:
+        return is_ours(found)
+    else:
+        _replace(fence, found, data, overwrite_foreign or is_ours(found))
+    return True
+
+
+def _create(fence: Fence, uri: str, data: bytes) -> tuple[bool, StoredObject | None]:
+    """Whether a new object was written, and what lies there otherwise, as far as that can be told."""
     for _ in range(_TRIES):
         fence.check()
-        if write_if(uri, data, None, scratch=scratch) is not None:
-            return
+        if write_if(uri, data, None, scratch=scratch_of(fence.destination)) is not None:
+            return True, None
         found = stat_object(uri)
         if found is not None:
-            break
-    if found is None:
-        _write_over_no_file(uri, data, scratch, overwrite_foreign)
-    elif not (found.size == len(data) and read_object(uri) == data):
-        _replace(fence, found, data, overwrite_foreign or is_ours(found))
+            return False, found
+    return False, None
 
 
 def _replace(fence: Fence, found: StoredObject, data: bytes, allowed: bool) -> None:

@@ -57,6 +57,8 @@ class Item:
     found: str = ""  # URI of a finished file that has no row yet
     shard: int | None = None  # number of the archive's shard that it goes into; None: a file of its own
     kept: bool = False  # ``data`` lies at the target already
+    taken: bool | None = None  # whether anything lay at the target when the job was planned; None: nobody looked
+    lay_there: bool = False  # ``data`` lay at the target, and nothing says that we wrote it
     replaces: int | None = None  # bytes of what this source was written to the target as before, if it was
     origin: str = ""  # what the user named that ``source`` was found in, where nobody looked yet how that lies
     status: Status = "going"

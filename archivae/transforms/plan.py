@@ -115,7 +115,8 @@ def settle(group: Group, job: Job) -> Iterator[Item]:
         else:
             unrecorded = row is None and there and job.operation == "encode"
             found = target_uri(job.destination, target) if unrecorded else ""
-            yield replace(item, found=found, replaces=made.archive_bytes if made and there else None)
+            replaces = made.archive_bytes if made and there else None
+            yield replace(item, found=found, replaces=replaces, taken=there)
 
 
 def group_key(name: str, operation: str) -> str:

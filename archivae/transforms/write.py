@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -108,19 +109,23 @@ def write_item(
     def is_ours(found: StoredObject) -> bool:
         known = written_bytes(uri, item.source.uri) if item.replaces is None else item.replaces
         # A job that was killed may have replaced it, and not have come to say so.
-        return known == found.size or (fence.inherits and known is not None)
+        return known == found.size or (fence.inherits and bool(known))
 
+    lay_there = False
     try:
         with timed("io"):
             if item.shard is None:
-                write_target(fence, uri, item.data, is_ours=is_ours, overwrite_foreign=overwrite_foreign)
+                look_first = item.taken is not False
+                lay_there = not write_target(
+                    fence, uri, item.data, is_ours=is_ours, overwrite_foreign=overwrite_foreign, look_first=look_first
+                )
             else:  # no place for anything but ours
                 write_fenced(fence, uri, item.data)
     except LeaseLostError:
         raise
     except ArchivaeError as error:
         return item.failed("write", error)
-    return item.with_seconds_since(began)
+    return replace(item, lay_there=lay_there).with_seconds_since(began)
 
 
 def overlap_problem(operation: str, source: str, destination: str) -> DestinationError | None:
@@ -147,6 +152,8 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
     facts, size = item.facts, len(item.data) if done else 0
     archived_bytes = item.source.size if operation == "decode" else size
     pixels = facts.height * facts.width
+    # Of an .avae file the bytes tell what it was made of. A picture that lay there may be an original: it must not become ours.
+    ours = operation == "encode" or not item.lay_there
     return ManifestRow(
         source=item.source.uri,
         name=item.source.name,
@@ -158,7 +165,7 @@ def manifest_row(item: Item, destination: str, *, operation: str, options: str, 
         status="done" if done else item.status,  # type: ignore[arg-type]
         coding=facts.coding,  # type: ignore[arg-type]
         archive=_archived_in(item, destination) if done else "",
-        archive_bytes=size,
+        archive_bytes=size if ours else 0,
         bpp=8 * archived_bytes / pixels if done and pixels else 0.0,
         psnr=facts.psnr if math.isfinite(facts.psnr) or done else 0.0,
         quality=facts.quality,

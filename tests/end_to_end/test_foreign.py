@@ -70,6 +70,20 @@ def test_what_changed_is_decoded_anew_unless_somebody_put_another_there(
     assert restored.read("a.png") != files["a.png"] and restored.read("sub/b.png") == b"drawn over by hand"
 
 
+def test_equal_originals_do_not_become_ours(source: Folder, filled: Folder, restored: Folder) -> None:
+    """Decoded without loss, say: when the archive is made anew with loss, they are not replaced."""
+    assert decode(filled, restored) == 0
+    originals = restored.files()
+    restored.delete(*restored.own("manifest/"))
+    assert decode(filled, restored) == decode(filled, restored, "--overwrite") == 0
+    source.put({"a.png": photo_file(seed=11)})
+    assert encode(source, filled) == 0
+    assert decode(filled, restored) == decode(filled, restored, "--overwrite") == 1
+    assert restored.files() == originals
+    assert decode(filled, restored, "--overwrite-foreign") == 0
+    assert restored.read("a.png") != originals["a.png"]
+
+
 def test_by_two_workers_and_by_the_plain_beam_program(tmp_path: Path) -> None:
     source, archive = Folder(str(tmp_path / "in")).put(PHOTOS), Folder(str(tmp_path / "arc"))
     assert encode(source, archive) == 0

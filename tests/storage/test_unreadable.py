@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from typing import Any
 import pytest
 
 from archivae.errors import StorageError
+from archivae.pipeline.archiving.command import dry_run_lines
+from archivae.pipeline.archiving.selection import select
 from archivae.storage import list_source, local, read_object
 from archivae.storage.objects import read_listed
 from archivae.storage.store import why_unreadable
 from tests.end_to_end.jobs import PHOTOS, Folder, decode, encode
+from tests.pipeline.archiving.policies import FILE, once, policy
 from tests.storage.test_packs import tar_of
 
 NOBODY = 65534
@@ -164,3 +168,15 @@ def test_a_destination_that_is_a_whole_disk(source: Folder, tmp_path: Path, monk
     refuse(monkeypatch, disk.path("lost+found"))
     assert decode(archive, disk) == 0
     assert read_object(disk.path("a.png"))
+
+
+def test_a_policy_names_the_folder_and_archives_the_rest(source: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, source.path("lost+found"))
+    target = Folder(f"{source.uri}.arc")
+    run = once(policy(source, target, include=["**/*.png"]))
+    assert (run.encoded, run.failed) == (len(PHOTOS), 1), "lost+found.png is empty"
+    (problem,) = run.problems
+    assert source.path("lost+found/") in problem and "Permission denied" in problem
+    lines = [*dry_run_lines(policy(source, target), FILE, select(policy(source, target), time.time()), time.time())]
+    assert problem in lines
+    assert once(policy(source, target, exclude=["lost+found/**"])).problems == ()

@@ -74,14 +74,18 @@ def undo(arguments: argparse.Namespace) -> int:
     """The exit code: 0, or 1 where something that was asked for stays aside."""
     policy = read_policy(arguments.policy)
     console = Console()
-    stayed = 0
+    back = stayed = 0
     for original in originals_aside(policy, arguments.names):
         problem = bring_back(original)
         stayed += bool(problem)
+        back += not problem
         line = f"problem: {problem}" if problem else f"brought back {original.uri}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     remove_empty_folders(policy)
-    if policy.removes:
+    console.print(f"{back:,} originals brought back, {stayed:,} stay aside", highlight=False)
+    if stayed:
+        console.print("what stays is named above, with the reason: mend that, then run this again", soft_wrap=True)
+    if back and policy.removes:
         console.print(
             "the next run of this policy sets them aside again, unless it says originals: keep", soft_wrap=True
         )
@@ -118,6 +122,7 @@ def dry_run_lines(policy: Policy, file: str, selection: Selection, now: float) -
         yield from due.problems
         for waiting in due.originals:
             yield f"delete for good {waiting.known.aside}, if {waiting.removal.archive} still holds it, as the policy says"
+    yield from selection.problems
     for reason, count in selection.aside.items():
         yield f"leave {count:,} objects: {reason}"
     yield f"{len(selection.fresh):,} objects to encode, {selection.size:,} bytes; nothing was done"

@@ -75,6 +75,8 @@ def _run(run: Run, policy: Policy, words: Sequence[str], means: Means) -> Run:
     try:
         run = _take_up(run, policy, words, means)
         selection = select(policy, run.began)
+        for problem in selection.problems:
+            run = run.with_problem(problem)
         run = _encode(run, policy, selection, words, means)
         if policy.removes:
             run = _verify_and_remove(run, policy, [*selection.fresh, *selection.archived], means)

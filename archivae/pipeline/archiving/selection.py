@@ -19,8 +19,11 @@ from archivae.storage import ManifestRow, StoredObject, list_source
 from archivae.storage.globs import translate
 from archivae.storage.links import Links
 from archivae.storage.manifest import keep_newest, read_rows
+from archivae.storage.store import why_unreadable
 
-Verdict = Literal["encode", "try again", "archived", "settled", "excluded", "too young", "behind a linked folder"]
+Verdict = Literal[
+    "encode", "try again", "archived", "settled", "excluded", "unreadable", "too young", "behind a linked folder"
+]
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,12 @@ class Candidate:
 @dataclass(frozen=True)
 class Selection:
     """``fresh``: to be encoded. ``archived``: done before, unchanged since, the original still there. ``aside``: counts
-    of what is left alone, by reason."""
+    of what is left alone, by reason. ``problems``: what could not be listed, and why."""
 
     fresh: tuple[Candidate, ...]
     archived: tuple[Candidate, ...]
     aside: Mapping[str, int]
+    problems: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -62,10 +66,13 @@ def select(policy: Policy, now: float) -> Selection:
     taken = Taken({*list_archived(policy)}, sources, adopts=policy.shard_size is None)
     piles: dict[Verdict, list[Candidate]] = {"encode": [], "try again": [], "archived": []}
     aside: Counter[str] = Counter()
+    problems: list[str] = []
     for candidate in _candidates(policy, rows, taken):
         verdict = _judge(candidate, policy, taken.outputs, now)
         if verdict in piles:
             piles[verdict].append(candidate)
+        elif verdict == "unreadable":
+            problems.append(why_unreadable(candidate.found))
         else:
             aside[verdict] += 1
     # What failed before comes last, or enough of it would use up every run's budget.
@@ -73,7 +80,7 @@ def select(policy: Policy, now: float) -> Selection:
     fresh = _within_budget(policy, wanted)
     if len(fresh) < len(wanted):
         aside["over budget"] = len(wanted) - len(fresh)
-    return Selection(tuple(fresh), tuple(piles["archived"][: policy.max_objects]), aside)
+    return Selection(tuple(fresh), tuple(piles["archived"][: policy.max_objects]), aside, tuple(problems))
 
 
 def _candidates(policy: Policy, rows: Mapping[str, ManifestRow], taken: Taken) -> Iterator[Candidate]:
@@ -113,6 +120,8 @@ def _judge(candidate: Candidate, policy: Policy, outputs: Collection[str], now: 
     name, row = candidate.found.name, candidate.row
     if candidate.linked:
         return "behind a linked folder"
+    if why_unreadable(candidate.found) and not _is_excluded(name, policy):  # whatever it may hold
+        return "unreadable"
     if not _matches(name, policy):
         return "excluded"
     # What has no date, or is not there, is never old enough.
@@ -129,7 +138,11 @@ def _judge(candidate: Candidate, policy: Policy, outputs: Collection[str], now: 
 
 def _matches(name: str, policy: Policy) -> bool:
     included = not policy.include or any(_is_like(name, pattern) for pattern in policy.include)
-    return included and not any(_is_like(name, pattern) for pattern in policy.exclude)
+    return included and not _is_excluded(name, policy)
+
+
+def _is_excluded(name: str, policy: Policy) -> bool:
+    return any(_is_like(name, pattern) for pattern in policy.exclude)
 
 
 def _is_like(name: str, pattern: str) -> bool:

@@ -49,6 +49,7 @@ def test_everything_comes_back(file: str, source: Folder, capsys: pytest.Capture
     assert source.files() == PICTURES == {name: source.read(name) for name in source.everything()}
     assert all(f"brought back {source.path(name)}\n" in capsys.readouterr().out for name in ["a.png"])
     assert main(["policy", "undo", file]) == 0, "nothing lies aside, and that is well"
+    assert "0 originals brought back" in (said := capsys.readouterr().out) and "next run" not in said
 
 
 def test_what_has_an_odd_name_goes_aside_and_comes_back(tmp_path: Path) -> None:
@@ -87,7 +88,8 @@ def test_what_has_the_name_by_now_stays(file: str, source: Folder, capsys: pytes
     assert main(["policy", "undo", file]) == 1
     assert source.files() == {"a.png": b"new", "sub/b.png": PICTURES["sub/b.png"]}
     assert aside(source) == {"a.png": PICTURES["a.png"]}
-    assert "a.png" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a.png" in said and "1 stay aside" in said and "run this again" in said
 
 
 def test_it_takes_neither_archive_nor_ledger(file: str, source: Folder, target: Folder) -> None:
