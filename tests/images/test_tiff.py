@@ -245,3 +245,15 @@ def test_damage_within_strips_of_jpeg_is_damage(options: dict[str, Any]) -> None
                     open_picture(damaged)
             kept = open_picture(ended, options=ReadOptions(tolerant=True))
             assert kept.own_bytes == "never" and kept.notes.lost[0].startswith("damaged, what could be decoded is kept")
+
+
+@pytest.mark.parametrize(("dtype", "kept"), [("int8", "int16"), ("uint32", "float32"), ("int32", "float32")])
+def test_another_type_of_the_same_values_is_named(dtype: str, kept: str) -> None:
+    samples = ramp(dtype, 0, 100)
+    for options in (KEEP, EXACT):
+        picture = open_picture(tiff(samples), options=options)
+        assert (
+            picture.deep is not None and picture.deep.dtype == kept and np.array_equal(picture.deep[:, :, 0], samples)
+        )
+        assert picture.notes.changed == (f"{dtype} samples read as {kept}",) and picture.notes.lost == ()
+    assert open_picture(tiff(samples.astype("int16")), options=KEEP).notes.changed == ()
