@@ -15,6 +15,8 @@ _TURNS = {
     7: (True, True, True),
     8: (True, True, False),
 }
+SIDEWAYS = frozenset(orientation for orientation, (swapped, _, _) in _TURNS.items() if swapped)
+"""The orientations that exchange width and height."""
 
 
 def turned_upright(samples: np.ndarray, orientation: int) -> np.ndarray:

@@ -12,8 +12,9 @@ from archivae.images.depth import to_eight_bits
 from archivae.images.lossless import DEEP_TYPES
 from archivae.images.metadata import Metadata, made_upright, orientation
 from archivae.images.notes import NO_NOTES, Notes, changed, lost, said
-from archivae.images.orienting import turned_upright
+from archivae.images.orienting import SIDEWAYS, turned_upright
 from archivae.images.picture import OwnBytes, Picture, Raster, Rasters, ReadOptions, Sequence
+from archivae.images.resolution import with_sides_exchanged
 from archivae.images.stripping import without_metadata, without_place
 from archivae.images.thumbnails import with_thumbnail_turned
 
@@ -76,7 +77,8 @@ def _orientation(raster: Raster) -> tuple[Metadata, int, Notes]:
     if turn == told == 1:
         return raster.metadata, 1, NO_NOTES
     upright = made_upright(raster.metadata)
-    exif, notes = with_thumbnail_turned(upright.exif, turn)
+    whole = with_sides_exchanged(upright.exif) if turn in SIDEWAYS else upright.exif
+    exif, notes = with_thumbnail_turned(whole, turn)
     return replace(upright, exif=exif), turn, notes
 
 

@@ -116,6 +116,21 @@ def with_resolution(exif: bytes, told: Resolution) -> bytes:
     return head + block[8:].ljust(start - 8, b"\x00") + directory + rationals
 
 
+def with_sides_exchanged(exif: bytes) -> bytes:
+    """The block of a picture that was turned onto its side: dots across are dots down. As it was where it tells none."""
+    try:
+        order, entries, _ = _first_directory(exif)
+        (start,) = struct.unpack_from(order + "I", exif, 4)
+        tags = [struct.unpack_from(order + "H", entry)[0] for entry in entries]
+        across, down = (tags.index(tag) for tag in (_ACROSS, _DOWN))
+    except (ValueError, struct.error):
+        return exif
+    block = bytearray(exif)
+    for place, other in ((across, down), (down, across)):
+        block[start + 4 + 12 * place : start + 14 + 12 * place] = entries[other][2:]  # all but the tag
+    return bytes(block)
+
+
 def dots_per_metre(told: Resolution) -> tuple[int, int, int] | None:
     """Across, down and unit as PNG's chunk pHYs has them: 1 for the metre, 0 for a ratio. None where they don't fit."""
     if told.unit == "none":

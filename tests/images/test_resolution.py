@@ -103,3 +103,17 @@ def test_a_resolution_that_no_block_can_be_told_is_lost() -> None:
 
 def test_a_bitmap_of_pillows_has_one() -> None:
     assert exif_resolution(open_picture(saved(Image.fromarray(pixels()), "BMP")).metadata.exif) is not None
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("told", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_it_turns_with_the_picture(kind: str, told: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.ResolutionUnit] = told, 2
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = 300.0, 200.0
+    data = file_of(pixels(), kind, exif=exif) if kind == "WEBP" else file_of(pixels(), kind, exif=exif, dpi=DPI)
+    picture = open_picture(data)
+    found = exif_resolution(picture.metadata.exif)
+    assert found is not None and picture.notes.lost == ()
+    assert (found.across, found.down) == ((300, 200) if told < 5 else (200, 300))
+    assert picture.pixels.shape[:2] == (pixels().shape[:2] if told < 5 else pixels().shape[1::-1])

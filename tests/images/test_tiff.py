@@ -220,3 +220,40 @@ def test_every_cut_and_many_a_change_is_an_error_of_ours_or_a_picture() -> None:
                 open_picture(bytes(broken), max_pixels=10**6)
             except (DamagedPictureError, UnsupportedPictureError):
                 pass
+
+
+def _jpegs(**options: Any) -> tuple[bytes, list[tuple[int, int]]]:
+    """A TIFF of JPEG, and where the coded data of each of its strips or tiles begin and end."""
+    data = tiff(np.asarray(photo(320, 256)), "ycbcr", compression="jpeg", **options)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page: Any = file.pages[0]
+        places = [(o, o + n) for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
+    return data, [(data.index(b"\xff\xda", start) + 14, end) for start, end in places]
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": (128, 128)}, {"subsampling": (2, 2), "rowsperstrip": 64}])
+def test_damage_within_strips_of_jpeg_is_damage(options: dict[str, Any]) -> None:
+    data, places = _jpegs(**options)
+    assert open_picture(data).notes.lost == ()
+    for start, end in (places[0], places[-1]):
+        for at in range(start, end - 600, max(1, (end - start) // 7)):
+            ended = data[:at] + b"\xff\xd9" + data[at + 2 :]
+            zeroed = data[:at] + bytes(512) + data[at + 512 :]
+            filled = data[:at] + b"\xff" * 64 + data[at + 64 :]
+            for damaged in (ended, zeroed, filled):
+                with pytest.raises(DamagedPictureError, match="decoding TIFF failed"):
+                    open_picture(damaged)
+            kept = open_picture(ended, options=ReadOptions(tolerant=True))
+            assert kept.own_bytes == "never" and kept.notes.lost[0].startswith("damaged, what could be decoded is kept")
+
+
+@pytest.mark.parametrize(("dtype", "kept"), [("int8", "int16"), ("uint32", "float32"), ("int32", "float32")])
+def test_another_type_of_the_same_values_is_named(dtype: str, kept: str) -> None:
+    samples = ramp(dtype, 0, 100)
+    for options in (KEEP, EXACT):
+        picture = open_picture(tiff(samples), options=options)
+        assert (
+            picture.deep is not None and picture.deep.dtype == kept and np.array_equal(picture.deep[:, :, 0], samples)
+        )
+        assert picture.notes.changed == (f"{dtype} samples read as {kept}",) and picture.notes.lost == ()
+    assert open_picture(tiff(samples.astype("int16")), options=KEEP).notes.changed == ()

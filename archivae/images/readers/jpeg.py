@@ -8,11 +8,10 @@ from archivae.errors import DamagedPictureError, UnsupportedPictureError
 from archivae.images.notes import lost
 from archivae.images.picture import Raster, Rasters, ReadOptions
 from archivae.images.readers.frames import OpenFrame, read_frames
-from archivae.images.readers.jpeg_damage import damage_of, is_checkable
+from archivae.images.readers.jpeg_damage import UNCHECKED, damage_of, is_checkable
 from archivae.images.readers.jpeg_segments import START_OF_FRAME, Layout, bare, extended_xmp, layout
 from archivae.images.readers.modes import load_raster
 
-_UNCHECKED = "certainty that no data are damaged, which can't be checked at such a subsampling"
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 _JPEG_LS = 0xF7
 
@@ -42,7 +41,7 @@ def read_jpeg(data: bytes, options: ReadOptions, max_pixels: int) -> Rasters:
         if damage and not options.tolerant:
             raise DamagedPictureError(f"decoding JPEG failed: {damage}; look for another copy, or read it --tolerant")
         if not is_checkable(bare(data, picture)):
-            raster = replace(raster, notes=raster.notes + lost(_UNCHECKED))
+            raster = replace(raster, notes=raster.notes + lost(UNCHECKED))
         xmp = extended_xmp(data, picture)
         return (replace(raster, metadata=replace(raster.metadata, xmp=xmp)) if xmp else raster), damage
 

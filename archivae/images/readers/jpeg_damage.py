@@ -8,6 +8,9 @@ import simplejpeg
 
 from archivae.images.readers.jpeg_segments import SCAN, START_OF_FRAME, TABLES, Layout, bare
 
+UNCHECKED = "certainty that no data are damaged, which can't be checked at such a subsampling"
+"""What is lost of a picture that isn't `is_checkable`."""
+
 _PROGRESSIVE = (0xC2, 0xCA)
 _COEFFICIENTS = 64
 _SECTOR = 512  # bytes of a disk's

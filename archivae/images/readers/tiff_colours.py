@@ -69,13 +69,18 @@ def _typed(stored: np.ndarray, layout: Layout) -> _Samples:
     if kind == UNSIGNED and stored.dtype.kind == "u" and size <= 2:
         return _Samples(stored, layout.largest)
     if kind == SIGNED and stored.dtype.kind == "i" and size <= 2:
-        return _Samples(stored.astype(np.int16, copy=False), 255)
+        return _Samples(stored.astype(np.int16, copy=False), 255, notes=_wider(stored, "int16"))
     if kind in (UNSIGNED, SIGNED, FLOAT) and stored.dtype.kind in "uif":
         with np.errstate(over="ignore"):
             floats = stored.astype(np.float32, copy=False)
         exact = stored.dtype in (np.float16, np.float32) or _same_values(floats, stored)
-        return _Samples(floats, 255, approximate=not exact)
+        return _Samples(floats, 255, approximate=not exact, notes=_wider(stored, "float32"))
     raise UnsupportedPictureError(f"a TIFF of {stored.dtype} samples, which aren't coded yet: keep the original")
+
+
+def _wider(stored: np.ndarray, kept: str) -> list[str]:
+    """What is to be said of samples that come in another type than the file's."""
+    return [] if stored.dtype == kept else [f"{stored.dtype.name} samples read as {kept}"]
 
 
 def _same_values(floats: np.ndarray, stored: np.ndarray) -> bool:

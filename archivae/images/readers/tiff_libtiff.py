@@ -1,7 +1,8 @@
 """The kinds of TIFF that libtiff decodes, through Pillow: JPEG and fax.
 
 Of those imagecodecs passes over damage without a word. What libtiff says of one on standard error is
-damage, but for its warnings of tags: its decoders, and libjpeg, warn where they fill up what is missing.
+damage, but for its warnings of tags: its decoders warn where they fill up what is missing. What libjpeg warns of Pillow keeps
+to itself: each strip or tile of JPEG is looked through as a JPEG file is.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ from PIL import TiffImagePlugin
 
 from archivae.errors import DamagedPictureError
 from archivae.images.library_output import standard_error_lines
-from archivae.images.notes import Notes, said
+from archivae.images.notes import NO_NOTES, Notes, lost, said
 from archivae.images.orienting import turned_upright
 from archivae.images.picture import Raster, ReadOptions
 from archivae.images.readers.frames import OpenFrame
+from archivae.images.readers.jpeg_damage import UNCHECKED, damage_of, is_checkable
+from archivae.images.readers.jpeg_segments import bare
+from archivae.images.readers.jpeg_segments import layout as jpeg_layout
 from archivae.images.readers.modes import load_raster
 from archivae.images.readers.tiff_bands import bands
 from archivae.images.readers.tiff_colours import lost_bands
 from archivae.images.readers.tiff_layout import UNSIGNED, Layout
+from archivae.images.readers.tiff_samples import gathered, segment_bytes
 from archivae.images.readers.tiff_tags import orientation_of
 
 _FAX, _OLD_JPEG, _JPEG = (2, 3, 4, 32771), 6, 7
@@ -47,11 +52,31 @@ def libtiff_raster(data: bytes, page: Any, layout: Layout, options: ReadOptions)
     except (DamagedPictureError, OSError, ValueError, SyntaxError) as error:
         raise DamagedPictureError(f"decoding TIFF failed: {'; '.join((str(error), *lines))}") from error
     broken = [line for line in lines if not _HARMLESS.match(line)]
-    damage = damage or "; ".join(broken)
+    unchecked, broken_jpeg = _looked_through(data, page, options) if layout.compression == _JPEG else (NO_NOTES, "")
+    damage = damage or "; ".join(broken) or broken_jpeg
     if damage and not options.tolerant:
         raise DamagedPictureError(f"decoding TIFF failed: {damage}")
     notes = Notes(changed=raster.notes.changed) + lost_bands(layout) + said(*(li for li in lines if li not in broken))
+    notes += unchecked
     return replace(raster, notes=notes, approximate=layout.premultiplied, partial=bool(layout.bands)), damage
+
+
+def _looked_through(data: bytes, page: Any, options: ReadOptions) -> tuple[Notes, str]:
+    """What is damaged in strips and tiles of JPEG that decode all the same, and whether that could be told of each."""
+    tables, unchecked = (page.jpegtables or b"\xff\xd8\xff\xd9")[:-2], NO_NOTES  # without the marker of their end
+
+    def look(index: int) -> None:
+        nonlocal unchecked
+        segment = tables + segment_bytes(data, page, index).removeprefix(b"\xff\xd8")
+        picture = jpeg_layout(segment)
+        damage = damage_of(segment, picture)
+        if damage:
+            raise ValueError(damage)
+        if not is_checkable(bare(segment, picture)):
+            unchecked = lost(UNCHECKED)
+
+    damage = gathered(page, look, options.tolerant)
+    return unchecked, damage
 
 
 def _at_page(data: bytes, page: Any) -> bytes:

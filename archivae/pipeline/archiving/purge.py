@@ -104,7 +104,7 @@ def _row_of(removal: Removal, policy: Policy) -> ManifestRow:
         source=removal.uri, name=removal.name, bytes=0, sha256=removal.sha256, fingerprint=removal.fingerprint,
         height=0, width=0, status="done", archive=removal.archive, operation="encode",
         psnr=math.inf if removal.psnr is None else removal.psnr,
-        options=json.dumps(policy.rate.asked()), run="", written=removal.planned,
+        options=json.dumps({**policy.rate.asked(), **policy.reading.asked()}), run="", written=removal.planned,
     )  # fmt: skip
 
 

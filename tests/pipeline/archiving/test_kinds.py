@@ -65,6 +65,7 @@ def test_what_loses_nothing_goes_and_all_else_stays(
 def test_own_bytes_hold_all(source: Folder, target: Folder, words: dict[str, Any]) -> None:
     run = once(policy(source, target, originals="delete", grace="0s", **words))
     assert source.files() == CUT and run.failed == 1
+    assert not aside(source) and not run.problems
     for name, data in LOSING.items():
         stream = read_bitstream(target.read(archived(target, source, name)))
         assert own_bytes(stream) == data
