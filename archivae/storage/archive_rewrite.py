@@ -8,7 +8,7 @@ from typing import Any
 
 from archivae.errors import StorageError
 from archivae.storage.archive_index import IndexRow
-from archivae.storage.archive_layout import REWRITE
+from archivae.storage.archive_layout import MOST_SHARDS, REWRITE
 from archivae.storage.fence import Fence, write_fenced
 from archivae.storage.names import own_path
 from archivae.storage.objects import delete_if, read_object, stat_object
@@ -51,8 +51,11 @@ def read_rewrite(archive: str) -> tuple[Rewrite, str] | None:
         return None
     try:
         content = load_json(read_object(uri, limit=_LARGEST), largest=_LARGEST)
-        taken = tuple(Taken(_row(each["row"]), str(each["renamed"])) for each in content["taken"])
-        return Rewrite(int(content["first"]), taken, tuple(map(str, content["erased"]))), found.fingerprint
+        taken = tuple(Taken(_row(each["row"]), _text(each["renamed"])) for each in content["taken"])
+        first, erased = _number(content["first"], MOST_SHARDS), content["erased"]
+        if not isinstance(erased, list):
+            raise TypeError("names that are no list")
+        return Rewrite(first, taken, tuple(map(_text, erased))), found.fingerprint
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(
             f"expected {uri!r} to say what is being taken out of the archive, found something else or a damaged file "
@@ -76,7 +79,24 @@ def _plain(rewrite: Rewrite) -> dict[str, Any]:
 
 def _row(content: dict[str, Any]) -> IndexRow:
     row = IndexRow(**{**content, "sha256": bytes.fromhex(content["sha256"])})
-    numbers = (row.shard, row.offset, row.length, row.height, row.width, row.crc)
-    if not isinstance(row.name, str) or any(type(number) is not int or number < 0 for number in numbers):
+    _text(row.name)
+    _number(row.shard, MOST_SHARDS)
+    for number, bits in ((row.offset, 63), (row.length, 63), (row.height, 32), (row.width, 32), (row.crc, 32)):
+        _number(number, 1 << bits)
+    if len(row.sha256) != 32 or type(row.quality) not in (int, float) or not 0 <= row.quality <= 100:
         raise TypeError("a row that no index has")
     return row
+
+
+def _number(value: Any, above: int) -> int:
+    if type(value) is not int or not 0 <= value < above:
+        raise TypeError("a number that no archive has")
+    return value
+
+
+def _text(value: Any) -> str:
+    """TypeError for what is none; ValueError for one that is no Unicode: no name is archived so."""
+    if not isinstance(value, str):
+        raise TypeError("a name that is no text")
+    value.encode()
+    return value
