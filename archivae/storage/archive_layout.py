@@ -24,8 +24,6 @@ INDEX = "index.parquet"
 ROUND = "round"
 REWRITE = "rewrite.json"
 
-MOST_SHARDS = 10**9
-"""Numbers that shards may have."""
 _DIGITS = 5  # of the shards' numbers, which may have more
 _SHARD = re.compile(r"shard-(\d{5,9})\.tar")
 

@@ -19,7 +19,6 @@ import pyarrow.parquet
 from archivae.errors import StorageError
 from archivae.storage.archive_index import ArchiveIndex
 from archivae.storage.archive_layout import (
-    MOST_SHARDS,
     ROUND,
     index_uri,
     is_archive,
@@ -35,6 +34,7 @@ from archivae.storage.parquet import read_parquet
 from archivae.storage.store import Span, StoredObject
 from archivae.untrusted import load_json
 
+_MOST_OF_A_ROUND = 10**9 - 1  # the digits that a shard's number may have
 _PLACE = [("uri", pa.string()), ("offset", pa.int64()), ("length", pa.int64()), ("crc", pa.uint32())]
 _SPAN = pa.struct([*_PLACE, ("fingerprint", pa.string())])
 _SCHEMA = pa.schema(
@@ -166,7 +166,7 @@ def _round(content: Any) -> Round:
     """ValueError or TypeError for what `_round_text` never wrote."""
     plan = Round(**content)
     numbers = (plan.first, plan.count, plan.members)
-    if any(type(number) is not int or not 0 <= number < MOST_SHARDS for number in numbers):
+    if any(type(number) is not int or not 0 <= number <= _MOST_OF_A_ROUND for number in numbers):
         raise ValueError(f"a round of {plan.count!r} shards from {plan.first!r} with {plan.members!r} members")
     if not (isinstance(plan.source, str) and isinstance(plan.options, str) and isinstance(plan.done, bool)):
         raise ValueError("a round without its source or options")

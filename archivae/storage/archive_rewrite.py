@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from archivae.errors import StorageError
-from archivae.storage.archive_index import IndexRow
-from archivae.storage.archive_layout import MOST_SHARDS, REWRITE
+from archivae.storage.archive_index import IndexRow, checked_row
+from archivae.storage.archive_layout import REWRITE
 from archivae.storage.fence import Fence, write_fenced
 from archivae.storage.names import own_path
 from archivae.storage.objects import delete_if, read_object, stat_object
 from archivae.untrusted import load_json, shown
 
 _LARGEST = 1 << 30
+_MOST_SHARDS = 10**9  # by the digits that a shard's number may have
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def read_rewrite(archive: str) -> tuple[Rewrite, str] | None:
     try:
         content = load_json(read_object(uri, limit=_LARGEST), largest=_LARGEST)
         taken = tuple(Taken(_row(each["row"]), _text(each["renamed"])) for each in content["taken"])
-        first, erased = _number(content["first"], MOST_SHARDS), content["erased"]
-        if not isinstance(erased, list):
-            raise TypeError("names that are no list")
+        first, erased = content["first"], content["erased"]
+        if type(first) is not int or not 0 <= first < _MOST_SHARDS or not isinstance(erased, list):
+            raise TypeError("a shard's number or names that no archive has")
         return Rewrite(first, taken, tuple(map(_text, erased))), found.fingerprint
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(
@@ -78,20 +79,7 @@ def _plain(rewrite: Rewrite) -> dict[str, Any]:
 
 
 def _row(content: dict[str, Any]) -> IndexRow:
-    row = IndexRow(**{**content, "sha256": bytes.fromhex(content["sha256"])})
-    _text(row.name)
-    _number(row.shard, MOST_SHARDS)
-    for number, bits in ((row.offset, 63), (row.length, 63), (row.height, 32), (row.width, 32), (row.crc, 32)):
-        _number(number, 1 << bits)
-    if len(row.sha256) != 32 or type(row.quality) not in (int, float) or not 0 <= row.quality <= 100:
-        raise TypeError("a row that no index has")
-    return row
-
-
-def _number(value: Any, above: int) -> int:
-    if type(value) is not int or not 0 <= value < above:
-        raise TypeError("a number that no archive has")
-    return value
+    return checked_row(IndexRow(**{**content, "sha256": bytes.fromhex(content["sha256"])}))
 
 
 def _text(value: Any) -> str:

@@ -326,7 +326,7 @@ ROW = {
     "sha256": "0" * 64,
 }  # fmt: skip
 NO_ROWS = [
-    {"shard": -1}, {"shard": 10**9}, {"offset": 2**63}, {"length": 10**30}, {"height": 2**32}, {"crc": 2**32},
+    {"shard": -1}, {"shard": 2**31}, {"offset": 2**63}, {"length": 10**30}, {"height": 2**32}, {"crc": 2**32},
     {"quality": "x"}, {"quality": float("nan")}, {"sha256": "ab"}, {"sha256": 5}, {"name": 5}, {"name": "\ud800"}, {"new": 1},
 ]  # fmt: skip
 NO_REWRITES = [

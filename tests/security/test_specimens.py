@@ -38,6 +38,7 @@ from archivae.storage.manifest import SCHEMA, read_fragment
 from archivae.storage.parquet import limits_of, read_parquet
 from archivae.storage.tar import scan
 from archivae.storage.uri_lists import read_uri_list
+from archivae.untrusted import load_json
 from tests.autoencoders import weights as family_weights
 from tests.fuzz.mutants import CHUNK, resealed, seeds
 from tests.fuzz.outside import _row
@@ -323,3 +324,13 @@ def test_a_listing_of_a_tfrecord_that_lies_about_lengths(tmp_path: Path) -> None
     path.write_bytes(data[:50])
     found = list(list_records(StoredObject(str(path), "a.tfrecord", 50, "")))
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", '{"a":1}'])
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_json_of_small_lists_without_end(value: str, kind: Callable[[str], str | bytes]) -> None:
+    """16 MB of them took 700 MB."""
+    text = f"[{','.join([value] * (2_000_000))}]"
+    with pytest.raises(ValueError, match="lists and objects"):
+        load_json(kind(text), largest=1 << 30)
+    assert len(load_json(kind(f"[{','.join([value] * 100_000)}]"))) == 100_000
