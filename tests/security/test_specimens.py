@@ -273,6 +273,9 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         LAUGHS, f"sources: {LAUGHS.splitlines()[0][3:]}\ndestination: *a\n", "[" * 5000, "a: " * 5000, "- " * 5000,
         "max_objects: " + "9" * 5000, "quality: .nan", "max_hours: .inf", "max_objects: 2001-99-99", "? [a]\n: b",
         "!!python/object/apply:os.system [ls]", "a\x00b", "- " + "x" * 100_000, "sources: {" + "a, " * 20_000 + "}",
+        *(f"sources: [gs://a]\ndestination: gs://b\nquality: {start}{'1' * 100_000}" for start in ("0x", "0b", "0", "-0x")),
+        "sources: [gs://a]\ndestination: gs://b\nmax_objects: 1" + ":59" * 50_000,
+        "sources: [gs://a]\ndestination: gs://b\n0x" + "f" * 100_000 + ": 1", "0x" + "f" * 100_000,
         "sources: [gs://a]\ndestination: gs://b\n" + "".join(f"word{n}: 1\n" for n in range(5000)),
     ],
 )  # fmt: skip
