@@ -39,7 +39,9 @@ def plain(uri: str) -> str:
         return uri
     host = urlsplit(uri).netloc
     if host not in ("", "localhost"):
-        raise UsageError(f"expected a file URI of this machine (file:///...), found the host {host!r} in {uri!r}")
+        raise UsageError(
+            f"expected a file URI of this machine (file:///...), found the host {host.rpartition('@')[2]!r} in {uri!r}"
+        )
     return unquote(uri[len("file://") + len(host) :])
 
 

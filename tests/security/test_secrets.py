@@ -82,6 +82,12 @@ def test_errors_of_storage_and_their_traces_are_clean(error: Exception, monkeypa
     assert clean("".join(traceback.format_exception(raised.value)))
 
 
+def test_a_file_uri_with_a_password_is_refused_without_it() -> None:
+    with pytest.raises(ArchivaeError, match="found the host 'host'") as raised:
+        read_object(f"file://me:{KEY}@host/a.jpg")
+    assert clean(without_secrets(str(raised.value)))
+
+
 def test_a_cause_without_secrets_is_shown() -> None:
     plain = ValueError("no such bucket")
     assert shown_cause(plain) is plain
