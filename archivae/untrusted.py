@@ -9,6 +9,8 @@ from typing import Any
 
 LARGEST_JSON = 16 << 20
 """Bytes of a JSON document that nothing else bounds."""
+_MOST_VALUES = 1 << 19  # lists and objects in a document that has few bytes for each
+_BYTES_A_VALUE = 64  # of the longer documents that we write, at the least
 MOST_SHOWN = 2000
 """Characters of a text that are shown; an error message quotes no more of what is wrong."""
 
@@ -44,9 +46,15 @@ _SECRETS = (
 
 
 def load_json(text: bytes | str, *, largest: int = LARGEST_JSON) -> Any:
-    """`json.loads` of at most ``largest`` bytes or characters. ValueError for anything that is no such document."""
+    """`json.loads` of at most ``largest`` bytes or characters. ValueError for anything that is no such document.
+
+    It is one, too, if it has very many small lists or objects, which take dozens of times as much memory as text.
+    """
     if len(text) > largest:
         raise ValueError(f"JSON of {len(text):,} bytes, more than {largest:,}")
+    values = text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
+    if values > max(_MOST_VALUES, len(text) // _BYTES_A_VALUE):
+        raise ValueError(f"JSON of {values:,} lists and objects")
     try:
         return json.loads(text)
     except RecursionError:  # from None: its trace has a line for each level

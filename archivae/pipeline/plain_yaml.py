@@ -10,9 +10,8 @@ from archivae.errors import UsageError
 from archivae.untrusted import shown
 
 _MOST_QUOTED = 200
-
-
 _DEEPEST = 16
+_LONGEST_NUMBER = 100  # characters; Python can't write out numbers of some thousand digits
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -34,6 +33,11 @@ class _PlainLoader(yaml.SafeLoader):
         self._depth -= 1
         return node
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > _LONGEST_NUMBER:
+            raise yaml.YAMLError(f"a number of {len(node.value):,} characters")
+        return int(super().construct_yaml_int(node))
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
@@ -41,6 +45,9 @@ class _PlainLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:int", _PlainLoader.construct_yaml_int)
 
 
 def load_yaml(data: bytes, uri: str) -> Any:

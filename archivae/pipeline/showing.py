@@ -14,6 +14,7 @@ from typing import Any
 from rich import console, table
 from rich.markup import escape
 
+from archivae.errors import ArchivaeError
 from archivae.untrusted import shown, shown_lines
 
 
@@ -61,13 +62,18 @@ def start_logging(level: int = logging.ERROR) -> None:
 
 
 class _HarmlessFormatter(logging.Formatter):
-    """Another formatter's records, shown harmlessly; lines after the first are moved in: none passes for a record."""
+    """Another formatter's records, shown harmlessly; lines after the first are moved in: none passes for a record.
+
+    An error of ours says all there is to know: a trace of where Beam met it would bury that.
+    """
 
     def __init__(self, other: logging.Formatter | None) -> None:
         super().__init__()
         self._other = other or logging.Formatter(logging.BASIC_FORMAT)
 
     def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info and isinstance(record.exc_info[1], ArchivaeError):
+            record = logging.makeLogRecord({**vars(record), "exc_info": None, "exc_text": None})
         return shown_lines(self._other.format(record)).replace("\n", "\n  ")
 
 

@@ -52,6 +52,19 @@ class IndexRow:
     sha256: bytes  # of the source
 
 
+def checked_row(row: IndexRow) -> IndexRow:
+    """The row. TypeError, or ValueError for a name that is no Unicode, where something in it is what no archive has."""
+    numbers = (row.shard, row.offset, row.length, row.height, row.width, row.crc)
+    whole = all(type(number) is int and 0 <= number < above for number, above in zip(numbers, _ABOVE, strict=True))
+    if not whole or type(row.quality) not in (int, float) or not 0 <= row.quality <= 100:
+        raise TypeError("a row with numbers that no archive has")
+    if not isinstance(row.name, str) or not isinstance(row.sha256, bytes) or len(row.sha256) != 32:
+        raise TypeError("a row without a name or hash")
+    row.name.encode()
+    return row
+
+
+_ABOVE = (_MOST_SHARDS, 1 << 63, 1 << 63, 1 << 32, 1 << 32, 1 << 32)  # of the numbers of a row, in its order
 _SCHEMA = pa.schema(
     [
         pa.field(name, kind, nullable=False)
@@ -154,7 +167,7 @@ class ArchiveIndex:
             table = (
                 pa.Table.from_batches([*bounded_batches(batches, _GROUP_LIMITS)]).select(_SCHEMA.names).cast(_SCHEMA)
             )
-            return [IndexRow(**row) for row in table.to_pylist()]
+            return [checked_row(IndexRow(**row)) for row in table.to_pylist()]
 
     def _explained(self) -> _Explained:
         return _Explained(self._uri)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from archivae.errors import StorageError
-from archivae.storage.archive_index import IndexRow
+from archivae.storage.archive_index import IndexRow, checked_row
 from archivae.storage.archive_layout import REWRITE
 from archivae.storage.fence import Fence, write_fenced
 from archivae.storage.names import own_path
@@ -15,6 +15,7 @@ from archivae.storage.objects import delete_if, read_object, stat_object
 from archivae.untrusted import load_json, shown
 
 _LARGEST = 1 << 30
+_MOST_SHARDS = 10**9  # by the digits that a shard's number may have
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ def read_rewrite(archive: str) -> tuple[Rewrite, str] | None:
         return None
     try:
         content = load_json(read_object(uri, limit=_LARGEST), largest=_LARGEST)
-        taken = tuple(Taken(_row(each["row"]), str(each["renamed"])) for each in content["taken"])
-        return Rewrite(int(content["first"]), taken, tuple(map(str, content["erased"]))), found.fingerprint
+        taken = tuple(Taken(_row(each["row"]), _text(each["renamed"])) for each in content["taken"])
+        first, erased = content["first"], content["erased"]
+        if type(first) is not int or not 0 <= first < _MOST_SHARDS or not isinstance(erased, list):
+            raise TypeError("a shard's number or names that no archive has")
+        return Rewrite(first, taken, tuple(map(_text, erased))), found.fingerprint
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(
             f"expected {uri!r} to say what is being taken out of the archive, found something else or a damaged file "
@@ -75,8 +79,12 @@ def _plain(rewrite: Rewrite) -> dict[str, Any]:
 
 
 def _row(content: dict[str, Any]) -> IndexRow:
-    row = IndexRow(**{**content, "sha256": bytes.fromhex(content["sha256"])})
-    numbers = (row.shard, row.offset, row.length, row.height, row.width, row.crc)
-    if not isinstance(row.name, str) or any(type(number) is not int or number < 0 for number in numbers):
-        raise TypeError("a row that no index has")
-    return row
+    return checked_row(IndexRow(**{**content, "sha256": bytes.fromhex(content["sha256"])}))
+
+
+def _text(value: Any) -> str:
+    """TypeError for what is none; ValueError for one that is no Unicode: no name is archived so."""
+    if not isinstance(value, str):
+        raise TypeError("a name that is no text")
+    value.encode()
+    return value

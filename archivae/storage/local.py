@@ -66,11 +66,14 @@ def read(uri: str, limit: int | None, generation: int | None) -> bytes:
         raise StorageError(f"expected no generation for the local file {path!r}, found {generation}; leave it out")
     with explained("read", path):
         # Looked at before it is opened: opening a pipe waits for ever.
-        if not status.S_ISREG(os.stat(path).st_mode):
+        found = os.stat(path)
+        if not status.S_ISREG(found.st_mode):
             raise StorageError(f"cannot read {path!r}: expected a regular file, found a folder or device")
+        if limit is not None and found.st_size > limit:
+            raise too_large(path, limit)
         with open(path, "rb") as file:
-            data = file.read() if limit is None else file.read(limit + 1)
-    if limit is not None and len(data) > limit:
+            data = file.read()  # with a number, room for so much would be taken at once, however small the file
+    if limit is not None and len(data) > limit:  # it grew meanwhile
         raise too_large(path, limit)
     return data
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from archivae.errors import UnsafeNameError, UsageError
 from archivae.storage.escaping import escape_name, unescape_name
+from archivae.untrusted import without_secrets
 
 OWN_FOLDER = "_archivae"
 LONGEST_PART = 255
@@ -35,11 +36,20 @@ def plain(uri: str) -> str:
     """``uri`` with ``file://`` taken off and its %-escapes undone; everything else as it is."""
     if not uri:
         raise UsageError("expected a path or URI, found an empty string; name a file, a folder or gs://bucket/folder")
+    if (
+        scheme_of(uri) in ("gs", "s3") and "@" in uri.split("/")[2]
+    ):  # no bucket's name has it; libraries quote what is wrong
+        raise UsageError(
+            f"expected a bucket's name, found a user or password before it in {without_secrets(uri)!r}; leave these out: "
+            "credentials come from the environment"
+        )
     if not uri.lower().startswith("file://"):
         return uri
     host = urlsplit(uri).netloc
     if host not in ("", "localhost"):
-        raise UsageError(f"expected a file URI of this machine (file:///...), found the host {host!r} in {uri!r}")
+        raise UsageError(
+            f"expected a file URI of this machine (file:///...), found the host {host.rpartition('@')[2]!r} in {uri!r}"
+        )
     return unquote(uri[len("file://") + len(host) :])
 
 

@@ -28,10 +28,12 @@ from archivae.operations.codec import put_on_device
 from archivae.pipeline.archiving.ledger import Removal, Run, open_removals, read_runs, record, record_removals
 from archivae.pipeline.archiving.policy import read_policy
 from archivae.storage import DeadLetter, ManifestRow, StoredObject, own_path, write_dead_letters, write_fragment
-from archivae.storage.archive_index import ArchiveIndex
-from archivae.storage.archive_layout import index_uri, plan_uri, shard_plan_uri
+from archivae.storage.archive_index import ArchiveIndex, index_pieces
+from archivae.storage.archive_layout import REWRITE, index_uri, plan_uri, shard_plan_uri
 from archivae.storage.archive_plan import read_round, read_shard_plan, write_plan
+from archivae.storage.archive_rewrite import Rewrite, Taken, read_rewrite, write_rewrite
 from archivae.storage.dead_letters import read_dead_letters
+from archivae.storage.fence import Fence
 from archivae.storage.lease import leased
 from archivae.storage.manifest import read_fragment, read_fragments
 from archivae.storage.objects import read_span
@@ -302,6 +304,25 @@ def _reads_round(data: bytes) -> bool:
     return _taken(lambda: read_round(_place("q")))
 
 
+def _rewrite_seed() -> bytes:
+    row = min(_index_rows(), key=lambda row: row.name)
+    write_rewrite(Fence(_place("w")), Rewrite(1, (Taken(row, "b.png"), Taken(row)), ("a.png",)))
+    return Path(own_path(_place("w"), REWRITE)).read_bytes()
+
+
+def _reads_rewrite(data: bytes) -> bool:
+    """What is taken can be written into an index and under the names that are said."""
+    _put(own_path(_place("w"), REWRITE), data)
+
+    def read() -> None:
+        found = read_rewrite(_place("w"))
+        assert found is not None
+        assert b"".join(index_pieces(taken.row for taken in found[0].taken[:1]))
+        assert 0 <= found[0].first < 10**9
+
+    return _taken(read)
+
+
 def _policy_seed() -> bytes:
     return (
         b"sources: [gs://in/**]\ndestination: gs://arc\nquality: 80\nolder_than: 90d\nmax_objects: 5\nmax_hours: 1.5\n"
@@ -482,6 +503,7 @@ KINDS = {
     "dead letters": Kind(_letters_seed, _reads_letters, _forged_text),
     "lease": Kind(_lease_seed, _reads_lease, _forged_text),
     "plan": Kind(_round_seed, _reads_round, _forged_text),
+    "what is taken out": Kind(_rewrite_seed, _reads_rewrite, _forged_text),
     "policy": Kind(_policy_seed, _reads_policy, _forged_text),
     "photo model": Kind(_photo_seed, _reads_model, _forged_model),
     "family model": Kind(_family_seed, _reads_model, _forged_model),

@@ -65,7 +65,7 @@ def test_shards_gone_wrong_are_scanned_to_their_end(archive: str, number: int) -
 @given(numbers)
 @settings(quick, max_examples=25)
 def test_all_else_from_outside_is_read_or_refused(kind: str, number: int) -> None:
-    """Index, manifest, plans, lists, ledger, dead letters, lease, policy, models, TFRecords."""
+    """Index, manifest, plans, lists, ledger, dead letters, what is taken out, lease, policy, models, TFRecords."""
     found = KINDS_OUTSIDE[kind]
     found.reads(outside_mutant(kind, Random(number)))
 

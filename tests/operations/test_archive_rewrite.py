@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -319,7 +321,43 @@ def test_what_replaced_nothing_is_forgotten(archive: str) -> None:
     check(archive, PICTURES)
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"taken": [{}], "erased": [], "first": 1}'])
+ROW = {
+    "name": "a.png", "shard": 0, "offset": 512, "length": 9, "height": 8, "width": 8, "crc": 1, "quality": 0.0,
+    "sha256": "0" * 64,
+}  # fmt: skip
+NO_ROWS = [
+    {"shard": -1}, {"shard": 2**31}, {"offset": 2**63}, {"length": 10**30}, {"height": 2**32}, {"crc": 2**32},
+    {"quality": "x"}, {"quality": float("nan")}, {"sha256": "ab"}, {"sha256": 5}, {"name": 5}, {"name": "\ud800"}, {"new": 1},
+]  # fmt: skip
+NO_REWRITES = [
+    {"first": float("inf")}, {"first": float("nan")}, {"first": -1}, {"first": 10**9}, {"first": 10**5000}, {"first": "1"},
+    {"first": True}, {"erased": 5}, {"erased": "a.png"}, {"erased": [5]}, {"erased": ["\ud800"]}, {"erased": {"a": 1}},
+    {"taken": 5}, {"taken": [None]}, {"taken": [{"row": ROW, "renamed": None}]},
+    *({"taken": [{"row": ROW | row, "renamed": ""}]} for row in NO_ROWS),
+]  # fmt: skip
+
+
+def as_json(content: object) -> bytes:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        return json.dumps(content).encode()
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
+@pytest.mark.parametrize("changed", NO_REWRITES, ids=range(len(NO_REWRITES)))
+def test_numbers_and_names_that_no_archive_has_are_refused(changed: dict[str, object], tmp_path: Path) -> None:
+    uri = two_shards(str(tmp_path / "archive"))
+    content = {"first": 2, "taken": [{"row": ROW, "renamed": ""}], "erased": [GONE]}
+    data = as_json(content | changed)
+    write_object(f"{uri}/_archivae/rewrite.json", data, scratch=scratch_of(uri))
+    with pytest.raises(StorageError, match="delete it, and give archivae rm its names again"):
+        finish_rewrite(uri, Fence(uri))
+    assert list(list_shards(uri)) == [0, 1]
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"taken": [{}], "erased": [], "first": 1}', b"[" * 99_999])
 def test_what_is_no_list_of_what_goes(data: bytes, archive: str) -> None:
     write_object(f"{archive}/_archivae/rewrite.json", data, scratch=scratch_of(archive))
     with pytest.raises(StorageError, match="delete it, and give archivae rm its names again"):

@@ -82,6 +82,23 @@ def test_errors_of_storage_and_their_traces_are_clean(error: Exception, monkeypa
     assert clean("".join(traceback.format_exception(raised.value)))
 
 
+def test_a_file_uri_with_a_password_is_refused_without_it() -> None:
+    with pytest.raises(ArchivaeError, match="found the host 'host'") as raised:
+        read_object(f"file://me:{KEY}@host/a.jpg")
+    assert clean(without_secrets(str(raised.value)))
+
+
+@pytest.mark.parametrize("uri", [f"s3://me:{KEY}@bucket/a.jpg", f"gs://{KEY}@bucket/a.jpg", f"S3://me:{KEY}@bucket"])
+def test_a_bucket_with_a_password_is_refused_without_it(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """botocore quoted all of it as the name of a bucket."""
+    with pytest.raises(ArchivaeError, match="a user or password") as raised:
+        read_object(uri)
+    assert clean(str(raised.value)) and clean(repr(raised.value))
+    assert main(["ls", uri]) == 2
+    said = capsys.readouterr()
+    assert clean(said.out) and clean(said.err) and "a user or password" in said.err
+
+
 def test_a_cause_without_secrets_is_shown() -> None:
     plain = ValueError("no such bucket")
     assert shown_cause(plain) is plain

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archivae
-from archivae.errors import ArchivaeError
+from archivae.errors import ArchivaeError, StorageError
 from archivae.pipeline.showing import Console, Table, complain, say, start_logging
 from archivae.untrusted import MOST_SHOWN, load_json, shown, shown_lines
 
@@ -138,6 +138,23 @@ def test_logs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" in text and "\\u202e" in text and "s3cret" not in text
     lines = text.rstrip("\n").split("\n")
     assert all(line.isprintable() for line in lines) and all(line.startswith("  ") for line in lines[1:])
+
+
+def test_an_error_of_ours_is_logged_without_a_trace() -> None:
+    """As Beam logs what a step raised: a damaged tar among the sources gave one."""
+    root = logging.getLogger()
+    before, stream = root.handlers[:], io.StringIO()
+    root.handlers[:] = [logging.StreamHandler(stream), logging.NullHandler()]
+    try:
+        start_logging()
+        try:
+            raise StorageError(f"cannot list {NASTY!r}")
+        except StorageError as error:
+            logging.getLogger("apache_beam.runners.common").exception(error)
+    finally:
+        root.handlers[:] = before
+    assert "cannot list" in stream.getvalue()
+    assert "Traceback" not in stream.getvalue() and stream.getvalue().count("\n") == 1
 
 
 @pytest.mark.parametrize(

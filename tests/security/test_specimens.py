@@ -38,6 +38,7 @@ from archivae.storage.manifest import SCHEMA, read_fragment
 from archivae.storage.parquet import limits_of, read_parquet
 from archivae.storage.tar import scan
 from archivae.storage.uri_lists import read_uri_list
+from archivae.untrusted import load_json
 from tests.autoencoders import weights as family_weights
 from tests.fuzz.mutants import CHUNK, resealed, seeds
 from tests.fuzz.outside import _row
@@ -272,6 +273,9 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         LAUGHS, f"sources: {LAUGHS.splitlines()[0][3:]}\ndestination: *a\n", "[" * 5000, "a: " * 5000, "- " * 5000,
         "max_objects: " + "9" * 5000, "quality: .nan", "max_hours: .inf", "max_objects: 2001-99-99", "? [a]\n: b",
         "!!python/object/apply:os.system [ls]", "a\x00b", "- " + "x" * 100_000, "sources: {" + "a, " * 20_000 + "}",
+        *(f"sources: [gs://a]\ndestination: gs://b\nquality: {start}{'1' * 100_000}" for start in ("0x", "0b", "0", "-0x")),
+        "sources: [gs://a]\ndestination: gs://b\nmax_objects: 1" + ":59" * 50_000,
+        "sources: [gs://a]\ndestination: gs://b\n0x" + "f" * 100_000 + ": 1", "0x" + "f" * 100_000,
         "sources: [gs://a]\ndestination: gs://b\n" + "".join(f"word{n}: 1\n" for n in range(5000)),
     ],
 )  # fmt: skip
@@ -323,3 +327,13 @@ def test_a_listing_of_a_tfrecord_that_lies_about_lengths(tmp_path: Path) -> None
     path.write_bytes(data[:50])
     found = list(list_records(StoredObject(str(path), "a.tfrecord", 50, "")))
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", '{"a":1}'])
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_json_of_small_lists_without_end(value: str, kind: Callable[[str], str | bytes]) -> None:
+    """16 MB of them took 700 MB."""
+    text = f"[{','.join([value] * (2_000_000))}]"
+    with pytest.raises(ValueError, match="lists and objects"):
+        load_json(kind(text), largest=1 << 30)
+    assert len(load_json(kind(f"[{','.join([value] * 100_000)}]"))) == 100_000

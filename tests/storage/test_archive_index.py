@@ -156,3 +156,17 @@ def test_a_damaged_footer_is_an_error_or_of_no_consequence(tmp_path: Path, data:
         index = ArchiveIndex(uri)
         index.find("000007")
         assert all(isinstance(row, IndexRow) for row in index.rows())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"shard": -1}, {"offset": -5}, {"length": -1}, {"quality": float("nan")},
+        {"quality": float("inf")}, {"quality": -1.0}, {"quality": 100.5},
+    ],
+)  # fmt: skip
+def test_rows_with_numbers_that_no_archive_has_are_refused(changed: dict[str, float], tmp_path: Path) -> None:
+    """Also by all that reads an index: what is to be taken out is not written down from such a row."""
+    uri = written(str(tmp_path), [*many(3), replace(many(4)[3], **changed)])
+    with pytest.raises(StorageError, match="reindex"):
+        list(ArchiveIndex(uri).rows())

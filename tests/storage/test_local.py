@@ -115,3 +115,13 @@ def test_names_that_are_no_utf8_are_listed(tmp_path: Path) -> None:
     (entry,) = list_source(str(tmp_path))
     assert entry.name == "\udcff.jpg"
     assert read_object(entry.uri) == b"1"
+
+
+def test_a_limit_takes_no_room_and_is_looked_at_before_anything_is_read(tmp_path: Path) -> None:
+    small, huge = tmp_path / "small", tmp_path / "huge"
+    small.write_bytes(b"abc")
+    assert read_object(str(small), limit=1 << 50) == b"abc"
+    with open(huge, "wb") as file:
+        file.truncate(1 << 42)  # sparse: it takes no disk
+    with pytest.raises(StorageError, match="at most"):
+        read_object(str(huge), limit=1 << 41)

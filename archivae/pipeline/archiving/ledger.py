@@ -21,6 +21,7 @@ _REMOVALS, _PURGED, _STAYS = "-removals.jsonl", "-purged.json", "-stays.jsonl"
 _NAMED = 10  # originals that a run's own document names
 _QUOTED = 200  # characters of what is wrong in a line
 _LONGEST = 1e15  # seconds, as in a policy
+_LONGEST_TEXT = 8192  # characters; a path has at most 4,096
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 Stage = Literal["encoding", "verifying", "removing", "purging", "finished", "failed"]
@@ -101,6 +102,8 @@ class Removal:
         for name in ("planned", "grace"):
             if not 0 <= (value := getattr(self, name)) <= _LONGEST:
                 raise ValueError(f"expected {name} to be a number of seconds, found {value!r}")
+        if any(isinstance(text, str) and len(text) > _LONGEST_TEXT for text in vars(self).values()):
+            raise ValueError(f"expected texts of at most {_LONGEST_TEXT:,} characters, found a longer one")
         if not _SHA256.fullmatch(self.sha256):
             raise ValueError(f"expected sha256 to be 64 hexadecimal digits, found {self.sha256!r}")
 

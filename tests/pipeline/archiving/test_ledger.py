@@ -15,6 +15,7 @@ import pytest
 
 from archivae.pipeline.archiving import run as running
 from archivae.pipeline.archiving.command import report_lines
+from archivae.pipeline.archiving.ledger import open_removals
 from archivae.pipeline.archiving.policy import Policy
 from archivae.storage import stat_object
 from archivae.storage.names import normal
@@ -274,3 +275,16 @@ def test_whatever_names_a_source_its_originals_are_deleted(
     assert once(asked).removed == 1
     assert once(asked, after=2 * DAY).purged == 1 and name not in disk.everything()
     assert not [*Path(disk.uri).rglob("_archivae")]
+
+
+@pytest.mark.parametrize("field", ["aside", "policy", "uri", "name", "archive", "moved_to", "fingerprint"])
+def test_an_entry_of_texts_without_end_counts_for_nothing(field: str, tmp_path: Path) -> None:
+    """A report quoted all of it."""
+    entry = dict.fromkeys(("uri", "fingerprint", "aside", "archive", "name", "moved_to", "policy"), "x")
+    entry |= {"sha256": "0" * 64, "psnr": None, "planned": 1.5, "grace": 0.0}
+    folder = tmp_path / "_archivae" / "runs"
+    folder.mkdir(parents=True)
+    (folder / "a-removals.jsonl").write_text(f"{json.dumps(entry)}\n{json.dumps(entry | {field: 'x' * 100_000})}\n")
+    (planned,) = open_removals(str(tmp_path))
+    (problem,) = planned.problems
+    assert len(planned.removals) == 1 and "line 2" in problem and len(problem) < 1000
