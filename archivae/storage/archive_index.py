@@ -20,6 +20,7 @@ from archivae.errors import StorageError
 from archivae.storage.names import scratch_of
 from archivae.storage.objects import stat_object, write_pieces
 from archivae.storage.parquet import Limits, bounded_batches, check_footer, open_parquet
+from archivae.storage.parquet_footer import check_histograms
 from archivae.storage.parquet_pages import check_pages
 from archivae.storage.ranged_file import RangedFile
 
@@ -197,7 +198,8 @@ def _open(file: RangedFile, size: int) -> pyarrow.parquet.ParquetFile:
     if trailer[4:] != b"PAR1" or footer > size:
         raise ValueError("no Parquet footer")
     check_footer(footer, size)
-    file.fetch(size - max(footer, min(size, _TAIL)), max(footer, min(size, _TAIL)))
+    tail = file.fetch(size - max(footer, min(size, _TAIL)), max(footer, min(size, _TAIL)))
+    check_histograms(tail[len(tail) - footer : len(tail) - _TRAILER])
     return open_parquet(file)
 
 

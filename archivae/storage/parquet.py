@@ -17,9 +17,11 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
+from archivae.storage.parquet_footer import check_histograms
 from archivae.storage.parquet_pages import check_pages
 
 _BATCH = 4096
+_TRAILER = 8  # the footer's length, and a mark
 _LARGEST_FOOTER = 1 << 20
 _MOST_ENTRIES = 1 << 16  # of any list in the footer: row groups, columns
 _WIDEST = 64  # bytes of a value of fixed length; ours have 32
@@ -45,7 +47,9 @@ def read_parquet(data: bytes, *, limits: Limits | None = None, columns: Sequence
     `limits_of` its size.
     """
     limits = limits or limits_of(len(data))
-    check_footer(_footer_length(data), len(data))
+    length = _footer_length(data)
+    check_footer(length, len(data))
+    check_histograms(data[len(data) - _TRAILER - length : len(data) - _TRAILER])
     file = open_parquet(pa.BufferReader(data))
     kept = [name for name in file.schema_arrow.names if columns is None or name in columns]
     check_metadata(file.metadata, limits)
@@ -104,7 +108,10 @@ def bounded_batches(batches: Iterator[pa.RecordBatch], limits: Limits) -> Iterat
 def _footer_length(data: bytes) -> int:
     if len(data) < 12 or data[-4:] != b"PAR1":
         raise pa.ArrowInvalid("no Parquet file: it has no footer")
-    return int.from_bytes(data[-8:-4], "little")
+    length = int.from_bytes(data[-8:-4], "little")
+    if length > len(data) - _TRAILER:
+        raise pa.ArrowInvalid(f"a footer of {length:,} bytes in a file of {len(data):,}")
+    return length
 
 
 def _dense_bytes(array: pa.Array) -> int:

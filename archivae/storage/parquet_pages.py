@@ -1,7 +1,6 @@
 """The heads of a Parquet file's pages, which say what a page unpacks to: Arrow allocates what they promise.
 
-Thrift's compact protocol, as far as a ``PageHeader`` needs it. Sources: thrift-compact-protocol.md of Apache Thrift;
-parquet.thrift of Apache Parquet.
+Source of the fields: parquet.thrift of Apache Parquet.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-_STOP, _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(13)
-_DEEPEST = 8
+from archivae.storage.thrift import CompactReader
+
 _LARGEST_HEADER = 64 * 1024  # statistics, with a least and a greatest value, may be in it
 _MOST_PAGES = 1 << 16
 
@@ -84,62 +83,5 @@ def _size(number: Any) -> int:
 
 
 def _page(data: bytes, at: int, end: int) -> tuple[_Head, int]:
-    reader = _Compact(data, at, min(end, at + _LARGEST_HEADER))
-    return _head(reader.struct(_DEEPEST)), reader.at
-
-
-class _Compact:
-    """Reads values from ``at`` on; ArrowInvalid where they reach past ``end``."""
-
-    def __init__(self, data: bytes, at: int, end: int) -> None:
-        self._data, self.at, self._end = data, at, end
-
-    def struct(self, depth: int) -> dict[int, Any]:
-        """The fields of a struct by their numbers."""
-        if depth == 0:
-            raise pa.ArrowInvalid("a page's header is nested too deeply")
-        fields: dict[int, Any] = {}
-        number = 0
-        while (head := self._byte()) != _STOP:
-            number = number + (head >> 4) if head >> 4 else self._signed()
-            fields[number] = self._value(head & 15, depth)
-        return fields
-
-    def _value(self, kind: int, depth: int) -> Any:
-        if kind in (_TRUE, _FALSE):
-            return kind == _TRUE
-        if kind == _BYTE:
-            return self._byte()
-        if kind in (_I16, _I32, _I64):
-            return self._signed()
-        if kind == _DOUBLE:
-            return self._skip(8)
-        if kind == _BINARY:
-            return self._skip(self._unsigned())
-        if kind == _STRUCT:
-            return self.struct(depth - 1)
-        raise pa.ArrowInvalid(f"a page's header holds a value of kind {kind}")  # it has no lists, sets or maps
-
-    def _byte(self) -> int:
-        if self.at >= self._end:
-            raise pa.ArrowInvalid("a page's header is cut short")
-        self.at += 1
-        return self._data[self.at - 1]
-
-    def _skip(self, count: int) -> None:
-        if count > self._end - self.at:
-            raise pa.ArrowInvalid("a page's header is cut short")
-        self.at += count
-
-    def _unsigned(self) -> int:
-        value = 0
-        for shift in range(0, 70, 7):
-            byte = self._byte()
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-        raise pa.ArrowInvalid("a number of a page's header has no end")
-
-    def _signed(self) -> int:
-        value = self._unsigned()
-        return value >> 1 ^ -(value & 1)
+    reader = CompactReader(data, at, min(end, at + _LARGEST_HEADER))
+    return _head(reader.struct()), reader.at

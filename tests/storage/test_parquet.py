@@ -3,15 +3,19 @@
 import io
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archivae.storage import own_path
 from archivae.storage.archive_index import IndexRow, write_index
 from archivae.storage.parquet import read_parquet
+from archivae.storage.parquet_footer import check_histograms
 
 TABLE = pa.table({f"column {n}": ["text"] * 8 for n in range(14)})
 
@@ -50,3 +54,44 @@ def test_no_threads_are_left_behind(tmp_path: Path, read: str) -> None:
     words = [sys.executable, "-c", COUNT_THREADS.format(read=read), path]
     counted = subprocess.run(words, check=True, capture_output=True, text=True)
     assert int(counted.stdout) == 0
+
+
+def test_histograms_that_would_end_the_process_are_refused(tmp_path: Path) -> None:
+    """Arrow throws over them where nothing can catch it: read without the check, this file ends the test's process."""
+    sink = io.BytesIO()
+    pa.parquet.write_table(pa.table({"a": ["x", None]}), sink)
+    data = sink.getvalue()
+    length = int.from_bytes(data[-8:-4], "little")
+    footer = data[-8 - length : -8]
+    two, one = bytes([0x26, 2, 2]), bytes([0x16, 2])  # lists of numbers: [1, 1] and [1]
+    assert footer.count(two) == 1
+    wrong = footer.replace(two, one)
+    with pytest.raises(pa.ArrowInvalid, match="histograms contradict"):
+        read_parquet(data[: -8 - length] + wrong + len(wrong).to_bytes(4, "little") + b"PAR1")
+
+
+LEAVES = st.sampled_from([pa.int32(), pa.string(), pa.float32()])
+KINDS = st.recursive(
+    LEAVES,
+    lambda inner: inner.map(pa.list_) | inner.map(lambda kind: pa.struct([("x", kind), ("y", kind)])),
+    max_leaves=4,
+)
+
+
+@given(kinds=st.lists(KINDS, min_size=1, max_size=3), required=st.booleans())
+def test_what_arrow_writes_passes(kinds: list[pa.DataType], required: bool) -> None:
+    schema = pa.schema([pa.field(f"c{n}", kind, nullable=not required) for n, kind in enumerate(kinds)])
+    table = schema.empty_table()
+    if not required:
+        table = pa.concat_tables([table, pa.Table.from_arrays([pa.nulls(3, kind) for kind in kinds], schema=schema)])
+    sink = io.BytesIO()
+    pa.parquet.write_table(table, sink)
+    data = sink.getvalue()
+    length = int.from_bytes(data[-8:-4], "little")
+    check_histograms(data[-8 - length : -8])
+
+
+@given(footer=st.binary(max_size=200))
+def test_any_bytes_are_a_footer_or_refused(footer: bytes) -> None:
+    with suppress(pa.ArrowInvalid):
+        check_histograms(footer)
