@@ -137,7 +137,7 @@ def read_fragments(destination: str) -> list[str]:
 
 def read_fragment(uri: str) -> list[ManifestRow]:
     """The rows of one fragment. StorageError if it is torn, or no fragment of ours."""
-    data = read_object(uri)
+    data = read_object(uri, limit=_LIMITS.size)
     try:
         table = _with_lists(read_parquet(data, limits=_LIMITS, columns=(*SCHEMA.names, _OLDER_LOST)))
         return _rows(table.select(SCHEMA.names).cast(SCHEMA))
